@@ -1,0 +1,45 @@
+package dev.heddle.core.nn;
+
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Shape;
+import dev.heddle.core.tensor.Tensor;
+import java.util.function.ToDoubleFunction;
+import java.util.random.RandomGenerator;
+
+/// How a parameter's first values are drawn, in F32.
+@FunctionalInterface
+public interface Initialiser {
+    Tensor create(Shape shape, Seed seed);
+
+    /// The same value everywhere.
+    static Initialiser constant(double value) {
+        return (shape, seed) -> Tensor.full(DType.F32, shape, value);
+    }
+
+    /// Gaussian with mean 0.
+    static Initialiser normal(double deviation) {
+        return (shape, seed) -> draw(shape, seed, random -> random.nextGaussian() * deviation);
+    }
+
+    /// Uniform in `[−bound, bound]`.
+    static Initialiser uniform(double bound) {
+        return (shape, seed) -> draw(shape, seed, random -> (2 * random.nextDouble() - 1) * bound);
+    }
+
+    /// Glorot uniform of a weight `[out, in]`: bound `gain·√(6/(in + out))`.
+    static Initialiser xavierUniform(double gain) {
+        return (shape, seed) ->
+                uniform(gain * Math.sqrt(6.0 / (shape.dim(0) + shape.dim(1)))).create(shape, seed);
+    }
+
+    private static Tensor draw(
+            Shape shape, Seed seed, ToDoubleFunction<RandomGenerator> distribution) {
+        RandomGenerator random = seed.generator();
+        float[] values = new float[Math.toIntExact(shape.elements())];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) distribution.applyAsDouble(random);
+        }
+        return Tensor.of(values, shape.toArray());
+    }
+}

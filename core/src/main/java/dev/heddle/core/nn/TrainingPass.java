@@ -1,0 +1,33 @@
+package dev.heddle.core.nn;
+
+import dev.heddle.core.ops.Dropout;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Tensor;
+import java.util.function.Supplier;
+
+/// One forward pass of training: only inside it does dropout drop anything, and what it drops follows from the pass's
+/// seed alone, so a resumed run draws what the uninterrupted one would have drawn.
+public final class TrainingPass {
+    private static final ScopedValue<TrainingPass> CURRENT = ScopedValue.newInstance();
+
+    private final Seed seed;
+    private long draws;
+
+    private TrainingPass(Seed seed) {
+        this.seed = seed;
+    }
+
+    /// Runs a forward pass in training mode.
+    public static <T> T run(Seed seed, Supplier<T> forward) {
+        return ScopedValue.where(CURRENT, new TrainingPass(seed)).call(forward::get);
+    }
+
+    /// `x` with dropout inside a training pass, `x` itself outside.
+    public static Tensor dropout(Tensor x, double probability) {
+        if (probability == 0 || !CURRENT.isBound()) {
+            return x;
+        }
+        TrainingPass pass = CURRENT.get();
+        return Dropout.apply(x, probability, pass.seed.split(pass.draws++));
+    }
+}

@@ -1,0 +1,102 @@
+package dev.heddle.core.ops;
+
+import dev.heddle.core.error.ShapeException;
+import dev.heddle.core.kernel.Blas;
+import dev.heddle.core.kernel.WorkMeter;
+import dev.heddle.core.tensor.Autograd;
+import dev.heddle.core.tensor.Shape;
+import dev.heddle.core.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// Matrix products. Leading axes are a batch; a second factor of rank 2 is shared by the whole batch.
+public final class MatMul {
+    private MatMul() {}
+
+    /// `a · b`: `[…, M, K] · […, K, N]` → `[…, M, N]`.
+    public static Tensor product(Tensor a, Tensor b) {
+        return product(a, false, b, false);
+    }
+
+    /// `a · bᵀ`: `[…, M, K] · […, N, K]` → `[…, M, N]`; with b = W `[out, in]` this is a linear layer.
+    public static Tensor productTransposed(Tensor a, Tensor b) {
+        return product(a, false, b, true);
+    }
+
+    /// `x · wᵀ + bias`: `[…, in]`, `[out, in]`, `[out]` → `[…, out]`.
+    public static Tensor linear(Tensor x, Tensor w, @Nullable Tensor bias) {
+        if (w.rank() != 2 || x.rank() < 1 || x.dim(-1) != w.dim(1) || w.dtype() != x.dtype()) {
+            throw new ShapeException(
+                    "linear: input " + x + " does not fit weight " + w + "; its last axis and type must be the weight's");
+        }
+        Shape out = x.shape().with(-1, w.dim(0));
+        Tensor rows = Layout.reshape(x, Shape.of(Math.toIntExact(x.shape().rows()), x.dim(-1)));
+        Tensor y = Layout.reshape(productTransposed(rows, w), out);
+        return bias == null ? y : Arithmetic.add(y, bias);
+    }
+
+    private static Tensor product(Tensor a, boolean transA, Tensor b, boolean transB) {
+        Tensor y = multiply(a, transA, b, transB);
+        boolean shared = b.rank() == 2 && a.rank() > 2;
+        return Autograd.record(
+                y,
+                dy -> new @Nullable Tensor[] {
+                    a.isDifferentiable() ? gradientOfA(dy, transA, b, transB) : null,
+                    b.isDifferentiable() ? gradientOfB(dy, a, transA, transB, shared) : null
+                },
+                a,
+                b);
+    }
+
+    // y = op(a)·op(b): d op(a) = dy·op(b)ᵀ; where a is stored transposed, the transpose of that.
+    private static Tensor gradientOfA(Tensor dy, boolean transA, Tensor b, boolean transB) {
+        return transA ? multiply(b, transB, dy, true) : multiply(dy, false, b, !transB);
+    }
+
+    private static Tensor gradientOfB(Tensor dy, Tensor a, boolean transA, boolean transB, boolean shared) {
+        Tensor rows = shared ? fold(dy) : dy;
+        Tensor left = shared ? fold(a) : a;
+        return transB ? multiply(rows, true, left, transA) : multiply(left, !transA, rows, false);
+    }
+
+    // A shared factor sees the batch as more rows.
+    private static Tensor fold(Tensor x) {
+        return x.detach().viewAs(Shape.of(Math.toIntExact(x.shape().rows()), x.dim(-1)));
+    }
+
+    private static Tensor multiply(Tensor a, boolean transA, Tensor b, boolean transB) {
+        if (a.rank() < 2 || b.rank() < 2 || a.dtype() != b.dtype()) {
+            throw mismatch(a, transA, b, transB);
+        }
+        int m = a.dim(transA ? -1 : -2);
+        int k = a.dim(transA ? -2 : -1);
+        int n = b.dim(transB ? -2 : -1);
+        if (b.dim(transB ? -1 : -2) != k) {
+            throw mismatch(a, transA, b, transB);
+        }
+        boolean shared = b.rank() == 2 && a.rank() > 2;
+        if (shared && !transA) {
+            return multiply(fold(a), false, b, transB).viewAs(a.shape().with(-1, n));
+        }
+        Shape batchShape = a.shape().replaceLast(2);
+        if (!batchShape.equals(b.shape().replaceLast(2))) {
+            throw mismatch(a, transA, b, transB);
+        }
+        Tensor y = Tensor.uninitialised(a.dtype(), a.shape().replaceLast(2, m, n));
+        WorkMeter.add(batchShape.elements() * m * n * k);
+        if (m == 1 && transB && batchShape.elements() == 1) {
+            a.dtype().kernels().matVec(b.address(), a.address(), 0, y.address(), n, k);
+            return y;
+        }
+        Blas blas = a.dtype().blas();
+        blas.gemmBatched(
+                transA, transB, m, n, k, 1, a.address(), a.dim(-1), (long) m * k, b.address(), b.dim(-1), (long) k * n,
+                0, y.address(), n, (long) m * n, Math.toIntExact(batchShape.elements()));
+        return Autograd.record(y, dy -> new Tensor[0], a.detach(), b.detach());
+    }
+
+    private static ShapeException mismatch(Tensor a, boolean transA, Tensor b, boolean transB) {
+        return new ShapeException("matrix product: " + a + (transA ? " transposed" : "") + " times " + b
+                + (transB ? " transposed" : "")
+                + " does not fit; batch axes must be equal, inner sizes and types the same");
+    }
+}

@@ -1,0 +1,170 @@
+package dev.heddle.core.tensor;
+
+import dev.heddle.core.kernel.Native;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Cleaner;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/// The pool that all tensor memory comes from.
+///
+/// Blocks are 64-byte aligned and kept by size class when they are returned, so a training step that repeats the same
+/// shapes allocates nothing after the first. A tensor made inside a [Scope] gives its block back when the scope ends;
+/// one made outside gives it back when the garbage collector finds it.
+public final class Memory {
+    /// Fills fresh memory with a pattern that is NaN in both float types: tests run with it.
+    private static final boolean POISON = Boolean.getBoolean("heddle.poison");
+
+    private static final long SLAB_BYTES = 1L << 20;
+    private static final long SLAB_LIMIT = SLAB_BYTES / 16;
+    private static final int ALIGNMENT = 64;
+
+    private static final Cleaner CLEANER = Cleaner.create();
+    private static final Map<Long, ArrayDeque<Block>> FREE = new HashMap<>();
+    private static final AtomicLong LIVE = new AtomicLong();
+    private static final AtomicLong PEAK = new AtomicLong();
+    private static long slabAddress;
+    private static long slabLeft;
+
+    private Memory() {}
+
+    /// Bytes held by tensors now.
+    public static long liveBytes() {
+        return LIVE.get();
+    }
+
+    /// The most bytes held at once since the last [#resetPeak()].
+    public static long peakBytes() {
+        return PEAK.get();
+    }
+
+    /// Starts a new measurement of [#peakBytes()].
+    public static void resetPeak() {
+        PEAK.set(LIVE.get());
+    }
+
+    /// Gives the pool's large unused blocks back to the operating system.
+    public static void trim() {
+        synchronized (FREE) {
+            for (ArrayDeque<Block> blocks : FREE.values()) {
+                blocks.removeIf(Block::close);
+            }
+        }
+    }
+
+    /// A block of at least `bytes`, owned by the current scope or, outside any, by the garbage collector.
+    static Buffer allocate(long bytes) {
+        Block block = take(sizeClass(bytes));
+        long live = LIVE.addAndGet(block.bytes);
+        PEAK.accumulateAndGet(live, Math::max);
+        if (POISON) {
+            Native.ALL.asSlice(block.address, block.bytes).fill((byte) 0xFF);
+        }
+        Buffer buffer = new Buffer(block);
+        Scope scope = Scope.current();
+        if (scope == null) {
+            handToCollector(buffer);
+        } else {
+            scope.own(buffer);
+        }
+        return buffer;
+    }
+
+    /// Memory that belongs to somebody else and never enters the pool.
+    static Buffer foreign(long address, long bytes) {
+        return new Buffer(new Block(address, bytes, null));
+    }
+
+    /// Lets the garbage collector decide when the buffer's block comes back.
+    static void handToCollector(Buffer buffer) {
+        Block block = buffer.block;
+        CLEANER.register(buffer, () -> release(block));
+    }
+
+    static void release(Block block) {
+        LIVE.addAndGet(-block.bytes);
+        synchronized (FREE) {
+            FREE.computeIfAbsent(block.bytes, size -> new ArrayDeque<>()).push(block);
+        }
+    }
+
+    private static Block take(long bytes) {
+        synchronized (FREE) {
+            ArrayDeque<Block> blocks = FREE.get(bytes);
+            if (blocks != null && !blocks.isEmpty()) {
+                return blocks.pop();
+            }
+            return bytes <= SLAB_LIMIT ? carve(bytes) : map(bytes);
+        }
+    }
+
+    // Small blocks share a slab that is never given back: an arena for each would cost more than the block.
+    private static Block carve(long bytes) {
+        if (slabLeft < bytes) {
+            slabAddress = Arena.global().allocate(SLAB_BYTES, ALIGNMENT).address();
+            slabLeft = SLAB_BYTES;
+        }
+        Block block = new Block(slabAddress, bytes, null);
+        slabAddress += bytes;
+        slabLeft -= bytes;
+        return block;
+    }
+
+    private static Block map(long bytes) {
+        Arena arena = Arena.ofShared();
+        MemorySegment segment = arena.allocate(bytes, ALIGNMENT);
+        return new Block(segment.address(), bytes, arena);
+    }
+
+    // Eight classes for each power of two: at most an eighth is wasted, and shapes that grow by a token at a time
+    // (decoding) still meet the blocks that earlier ones returned.
+    private static long sizeClass(long bytes) {
+        long rounded = Math.max(ALIGNMENT, bytes);
+        long step = Math.max(ALIGNMENT, Long.highestOneBit(rounded) >> 3);
+        return (rounded + step - 1) / step * step;
+    }
+
+    /// A piece of native memory that moves between the pool and buffers.
+    record Block(long address, long bytes, @Nullable Arena arena) {
+        boolean close() {
+            if (arena == null) {
+                return false;
+            }
+            arena.close();
+            return true;
+        }
+    }
+
+    /// The memory of one or more tensors that share it. The address goes when the memory goes back to the pool.
+    static final class Buffer {
+        private final Block block;
+        private volatile boolean closed;
+
+        private Buffer(Block block) {
+            this.block = block;
+        }
+
+        long address() {
+            return block.address;
+        }
+
+        long bytes() {
+            return block.bytes;
+        }
+
+        boolean isClosed() {
+            return closed;
+        }
+
+        void close() {
+            if (!closed) {
+                closed = true;
+                release(block);
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+package dev.heddle.core.tensor;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// A stretch of work (a training step, a decode step) whose tensors go back to the pool together at its end.
+///
+/// ```java
+/// try (Scope scope = Scope.open()) {
+///     Tensor logits = model.forward(tokens);
+///     return scope.keep(logits);
+/// }
+/// ```
+///
+/// Scopes nest and belong to the thread that opened them. A tensor used after its scope has ended is refused with an
+/// error that says so.
+public final class Scope implements AutoCloseable {
+    private static final ThreadLocal<@Nullable Scope> CURRENT = new ThreadLocal<>();
+
+    private final @Nullable Scope parent;
+    private final List<Memory.Buffer> owned = new ArrayList<>();
+
+    private Scope(@Nullable Scope parent) {
+        this.parent = parent;
+    }
+
+    /// Opens a scope on this thread.
+    public static Scope open() {
+        Scope scope = new Scope(CURRENT.get());
+        CURRENT.set(scope);
+        return scope;
+    }
+
+    static @Nullable Scope current() {
+        return CURRENT.get();
+    }
+
+    /// Lets a tensor outlive this scope: it moves to the enclosing one or, without one, to the garbage collector.
+    /// Tensors that are not of this scope stay where they are.
+    public Tensor keep(Tensor tensor) {
+        Memory.Buffer buffer = tensor.buffer();
+        int index = owned.lastIndexOf(buffer);
+        if (index >= 0) {
+            owned.set(index, owned.getLast());
+            owned.removeLast();
+            if (parent == null) {
+                Memory.handToCollector(buffer);
+            } else {
+                parent.own(buffer);
+            }
+        }
+        return tensor;
+    }
+
+    void own(Memory.Buffer buffer) {
+        owned.add(buffer);
+    }
+
+    /// Returns the scope's tensors to the pool.
+    ///
+    /// @throws IllegalStateException if an inner scope is still open or the scope belongs to another thread
+    @Override
+    public void close() {
+        if (CURRENT.get() != this) {
+            throw new IllegalStateException("scope: closed out of order or on another thread");
+        }
+        if (parent == null) {
+            CURRENT.remove();
+        } else {
+            CURRENT.set(parent);
+        }
+        owned.forEach(Memory.Buffer::close);
+        owned.clear();
+    }
+}
