@@ -54,9 +54,8 @@ public final class AtomicFile {
     private static void discard(Path temporary) {
         try {
             Files.deleteIfExists(temporary);
-        } catch (IOException e) {
+        } catch (IOException ignored) {
             // The temporary file stays, under a name that says what it is.
-            return;
         }
     }
 }
