@@ -2,10 +2,15 @@ package dev.heddle.core.file;
 
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
-import dev.heddle.core.error.FileFormatException;
 import dev.heddle.core.error.ShapeException;
+import dev.heddle.core.kernel.Native;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Shape;
+import dev.heddle.core.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.ref.Reference;
+import java.util.List;
 
 /// The elements of one stored tensor, converted into a destination in the machine's own byte order.
 ///
@@ -107,6 +112,44 @@ record Elements(Source source, StoredTensor tensor) {
         MemorySegment.copy(data, 0, destination, 0, tensor.elements());
     }
 
+    /// The type that holds these elements without loss, f16 and bf16 widened to f32; [DType#I32] for all integers.
+    DType naturalType() {
+        return switch (tensor.type()) {
+            case F64 -> DType.F64;
+            case F32, F16, BF16 -> DType.F32;
+            case I64, I32, I8, U8 -> DType.I32;
+            case BOOL -> DType.BOOL;
+        };
+    }
+
+    Tensor toTensor(DType dtype) {
+        switch (dtype) {
+            case F32 -> checkKind(StoredType.Kind.FLOATING, "f32");
+            case F64 -> checkKind(StoredType.Kind.FLOATING, "f64");
+            case I32 -> checkKind(StoredType.Kind.INTEGER, "i32");
+            case BOOL -> checkKind(StoredType.Kind.BOOLEAN, "bool");
+        }
+        Tensor result = Tensor.uninitialised(dtype, tensorShape());
+        MemorySegment destination = Native.ALL.asSlice(result.address(), result.bytes());
+        switch (dtype) {
+            case F32 -> toFloats(destination);
+            case F64 -> toDoubles(destination);
+            case I32 -> toInts(destination);
+            case BOOL -> toBooleans(destination);
+        }
+        Reference.reachabilityFence(result);
+        return result;
+    }
+
+    private Shape tensorShape() {
+        List<Long> sizes = tensor.dimensions();
+        if (sizes.stream().anyMatch(size -> size > Integer.MAX_VALUE)) {
+            throw source.refusal(subject() + " has the shape " + sizes,
+                    "a tensor's axis has at most " + Integer.MAX_VALUE + " elements");
+        }
+        return Shape.of(sizes.stream().mapToInt(Long::intValue).toArray());
+    }
+
     private static float half(MemorySegment data, long index) {
         return Float.float16ToFloat(data.get(SHORT, index * Short.BYTES));
     }
@@ -135,18 +178,18 @@ record Elements(Source source, StoredTensor tensor) {
     }
 
     private void check(StoredType.Kind wanted, String name, MemorySegment destination, int width) {
-        if (tensor.type().kind() != wanted) {
-            throw mismatch(name);
-        }
+        checkKind(wanted, name);
         if (destination.byteSize() / width != tensor.elements() || destination.byteSize() % width != 0) {
             throw new ShapeException("destination: " + destination.byteSize() + " bytes do not fit "
                     + tensor.elements() + " elements as " + name + "; use " + tensor.elements() + " × " + width);
         }
     }
 
-    FileFormatException mismatch(String wanted) {
-        return source.refusal(subject() + " is stored as " + tensor.type() + ", not readable as " + wanted,
-                "read it as " + tensor.type().kind().readableAs);
+    private void checkKind(StoredType.Kind wanted, String name) {
+        if (tensor.type().kind() != wanted) {
+            throw source.refusal(subject() + " is stored as " + tensor.type() + ", not readable as " + name,
+                    "read it as " + tensor.type().kind().readableAs);
+        }
     }
 
     private String subject() {

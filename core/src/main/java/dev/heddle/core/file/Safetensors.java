@@ -1,6 +1,8 @@
 package dev.heddle.core.file;
 
 import dev.heddle.core.error.FileFormatException;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,12 +23,12 @@ import java.util.SequencedMap;
 ///
 /// ```java
 /// try (var file = Safetensors.open(path)) {
-///     float[] weights = file.floats("head.weight");
+///     Tensor weights = file.tensor("head.weight");
 /// }
 /// ```
 ///
 /// The file must not be truncated in place while it is open; [SafetensorsWriter] never does that. Closing unmaps it:
-/// arrays stay, the segments of [#entries] do not. Reading is safe from several threads.
+/// tensors and arrays stay, the segments of [#entries] do not. Reading is safe from several threads.
 ///
 /// Source: the format's description in huggingface/safetensors.
 public final class Safetensors implements AutoCloseable {
@@ -124,6 +126,21 @@ public final class Safetensors implements AutoCloseable {
                     + (entries.isEmpty() ? "none" : Source.printable(String.join(", ", entries.keySet()))));
         }
         return entry;
+    }
+
+    /// The tensor in the type nearest to the stored one: F64, F32 (from F32, F16, BF16), I32 (from all integers) or BOOL.
+    ///
+    /// @throws FileFormatException if the tensor is absent, or an element does not fit
+    public Tensor tensor(String name) {
+        Elements elements = elements(name);
+        return elements.toTensor(elements.naturalType());
+    }
+
+    /// The tensor in a type of the same kind: floating to F32 or F64, integers to I32, booleans to BOOL.
+    ///
+    /// @throws FileFormatException if the tensor is absent or of another kind, or an element does not fit
+    public Tensor tensor(String name, DType dtype) {
+        return elements(name).toTensor(dtype);
     }
 
     /// All elements of a floating tensor, f64 rounded to nearest.

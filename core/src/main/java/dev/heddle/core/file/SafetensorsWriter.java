@@ -3,9 +3,11 @@ package dev.heddle.core.file;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.heddle.core.error.HeddleException;
+import dev.heddle.core.tensor.Tensor;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.WritableByteChannel;
@@ -22,7 +24,7 @@ import java.util.SequencedMap;
 /// ```java
 /// new SafetensorsWriter()
 ///         .metadata("format", "heddle")
-///         .add(StoredTensor.of("scale", new float[] {1, 2, 3}, 3))
+///         .add("head.weight", weights)
 ///         .write(path);
 /// ```
 ///
@@ -57,6 +59,13 @@ public final class SafetensorsWriter {
         return this;
     }
 
+    /// Adds a tensor in its own type. Its data is read when the file is written, so its scope must last until then.
+    ///
+    /// @throws HeddleException if the name is taken or reserved
+    public SafetensorsWriter add(String name, Tensor tensor) {
+        return add(StoredTensor.of(name, tensor));
+    }
+
     /// Writes the file, replacing an old one whole or not at all (see [AtomicFile]).
     ///
     /// @throws HeddleException if it cannot be written, for example because the disk is full; an old file stays
@@ -80,6 +89,7 @@ public final class SafetensorsWriter {
         copy(MemorySegment.ofArray(header), buffer, channel);
         for (StoredTensor tensor : ordered) {
             copy(tensor.data(), buffer, channel);
+            Reference.reachabilityFence(tensor);
         }
     }
 
@@ -129,7 +139,7 @@ public final class SafetensorsWriter {
         long offset = 0;
         for (StoredTensor tensor : ordered) {
             begins.put(tensor.name(), offset);
-            offset = Math.addExact(offset, tensor.data().byteSize());
+            offset = Math.addExact(offset, tensor.bytes());
         }
         return begins;
     }
@@ -160,7 +170,7 @@ public final class SafetensorsWriter {
         long[] shape = tensor.shape();
         json.writeArray(shape, 0, shape.length);
         json.writeFieldName("data_offsets");
-        json.writeArray(new long[] {begin, begin + tensor.data().byteSize()}, 0, 2);
+        json.writeArray(new long[] {begin, begin + tensor.bytes()}, 0, 2);
         json.writeEndObject();
     }
 }

@@ -1,66 +1,78 @@
 package dev.heddle.core.file;
 
 import dev.heddle.core.error.ShapeException;
+import dev.heddle.core.kernel.Native;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 
 /// A named tensor as a file holds it: row-major elements, little-endian, at no particular alignment.
 ///
 /// A tensor that was read is a view of the mapped file and lives as long as its [Safetensors] is open.
 public final class StoredTensor {
-    private static final ValueLayout.OfFloat FLOAT =
-            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfDouble DOUBLE =
-            ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfInt INT =
-            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
     private final String name;
     private final StoredType type;
     private final List<Long> shape;
-    private final MemorySegment data;
+    private final long bytes;
+    private final Supplier<MemorySegment> data;
 
-    /// @param data the elements, product(shape) × width bytes; not copied
+    private StoredTensor(
+            String name, StoredType type, List<Long> shape, long held, Supplier<MemorySegment> data) {
+        this.bytes = type.byteSize(shape).orElseThrow(() -> new ShapeException(
+                "shape: " + shape + " is negative or too large; use sizes of 0 or more whose product fits 63 bits"));
+        if (bytes != held) {
+            throw new ShapeException("shape: " + Source.quoted(name) + " has " + held + " bytes but " + type + " "
+                    + shape + " needs " + bytes + "; give data of that size");
+        }
+        this.name = name;
+        this.type = type;
+        this.shape = shape;
+        this.data = data;
+    }
+
+    StoredTensor(String name, StoredType type, List<Long> shape, MemorySegment data) {
+        this(name, type, shape, data.byteSize(), data::asReadOnly);
+    }
+
+    /// @param data the elements, little-endian, product(shape) × width bytes; not copied
     /// @throws ShapeException if `data` has another size than the shape asks for
     public StoredTensor(String name, StoredType type, long[] shape, MemorySegment data) {
         this(name, type, Arrays.stream(shape).boxed().toList(), data);
     }
 
-    StoredTensor(String name, StoredType type, List<Long> shape, MemorySegment data) {
-        long bytes = type.byteSize(shape).orElseThrow(() -> new ShapeException(
-                "shape: " + shape + " is negative or too large; use sizes of 0 or more whose product fits 63 bits"));
-        if (bytes != data.byteSize()) {
-            throw new ShapeException("shape: " + Source.quoted(name) + " has " + data.byteSize() + " bytes but " + type
-                    + " " + shape + " needs " + bytes + "; give data of that size");
-        }
-        this.name = name;
-        this.type = type;
-        this.shape = shape;
-        this.data = data.asReadOnly();
+    /// A tensor in its own type, not copied: its scope must last until the file is written.
+    public static StoredTensor of(String name, Tensor tensor) {
+        // Every platform that Heddle runs on is little-endian, so memory and file agree.
+        return new StoredTensor(name, type(tensor.dtype()),
+                Arrays.stream(tensor.shape().toArray()).mapToObj(Long::valueOf).toList(), tensor.bytes(),
+                () -> Native.ALL.asSlice(tensor.address(), tensor.bytes()).asReadOnly());
+    }
+
+    private static StoredType type(DType dtype) {
+        return switch (dtype) {
+            case F32 -> StoredType.F32;
+            case F64 -> StoredType.F64;
+            case I32 -> StoredType.I32;
+            case BOOL -> StoredType.BOOL;
+        };
     }
 
     /// A copy of `values` as [StoredType#F32]; without a shape, a scalar.
     public static StoredTensor of(String name, float[] values, long... shape) {
-        var data = MemorySegment.ofArray(new float[values.length]);
-        MemorySegment.copy(MemorySegment.ofArray(values), ValueLayout.JAVA_FLOAT, 0, data, FLOAT, 0, values.length);
-        return new StoredTensor(name, StoredType.F32, shape, data);
+        return new StoredTensor(name, StoredType.F32, shape, MemorySegment.ofArray(values.clone()));
     }
 
     /// A copy of `values` as [StoredType#F64]; without a shape, a scalar.
     public static StoredTensor of(String name, double[] values, long... shape) {
-        var data = MemorySegment.ofArray(new double[values.length]);
-        MemorySegment.copy(MemorySegment.ofArray(values), ValueLayout.JAVA_DOUBLE, 0, data, DOUBLE, 0, values.length);
-        return new StoredTensor(name, StoredType.F64, shape, data);
+        return new StoredTensor(name, StoredType.F64, shape, MemorySegment.ofArray(values.clone()));
     }
 
     /// A copy of `values` as [StoredType#I32]; without a shape, a scalar.
     public static StoredTensor of(String name, int[] values, long... shape) {
-        var data = MemorySegment.ofArray(new int[values.length]);
-        MemorySegment.copy(MemorySegment.ofArray(values), ValueLayout.JAVA_INT, 0, data, INT, 0, values.length);
-        return new StoredTensor(name, StoredType.I32, shape, data);
+        return new StoredTensor(name, StoredType.I32, shape, MemorySegment.ofArray(values.clone()));
     }
 
     /// A copy of `values` as [StoredType#BOOL]; without a shape, a scalar.
@@ -91,12 +103,16 @@ public final class StoredTensor {
 
     /// Number of elements: the product of the shape.
     public long elements() {
-        return data.byteSize() / type.width();
+        return bytes / type.width();
     }
 
-    /// The elements, little-endian, read-only.
+    long bytes() {
+        return bytes;
+    }
+
+    /// The elements, little-endian, read-only; valid while this object is reachable.
     public MemorySegment data() {
-        return data;
+        return data.get();
     }
 
     @Override

@@ -58,7 +58,10 @@ class SafetensorsFuzzTest {
 
     private static void readAll(Safetensors file, StoredTensor tensor) {
         switch (tensor.type().kind()) {
-            case FLOATING -> file.floats(tensor.name());
+            case FLOATING -> {
+                file.floats(tensor.name());
+                file.doubles(tensor.name());
+            }
             case INTEGER -> file.ints(tensor.name());
             case BOOLEAN -> file.booleans(tensor.name());
         }
