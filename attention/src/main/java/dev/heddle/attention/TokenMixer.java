@@ -1,0 +1,42 @@
+package dev.heddle.attention;
+
+import dev.heddle.core.catalog.StackPart;
+import dev.heddle.core.nn.Module;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Tensor;
+
+/// How tokens exchange information: one function in several forms.
+///
+/// [#forward] is the parallel form. [#advance] takes the next tokens, however many, together with the state of those
+/// before: called with chunks it is the chunkwise form, with single tokens the recurrent one. All agree up to rounding.
+public abstract class TokenMixer extends Module {
+    /// The whole sequence: `[B, N, D]` → `[B, N, D]`.
+    public abstract Tensor forward(Tensor x);
+
+    /// The state before the first token.
+    ///
+    /// @param capacity tokens to make room for; a state grows beyond it when it must
+    public abstract MixerState start(int batch, int capacity, DType dtype);
+
+    /// The next tokens: `[B, n, D]` and the state before them → `[B, n, D]` and the state after.
+    ///
+    /// @throws dev.heddle.core.error.InputException if the state is not one of this mixer's
+    public abstract Step advance(Tensor x, MixerState state);
+
+    /// Multiply-adds of the parallel form for one sequence of N tokens.
+    public abstract long multiplyAdds(int length);
+
+    /// The numbers that the state holds after N tokens of one sequence.
+    public abstract long stateElements(int length);
+
+    /// What [#advance] returns.
+    public record Step(Tensor y, MixerState state) {}
+
+    /// Makes the mixer for a model width.
+    @FunctionalInterface
+    public interface Factory extends StackPart {
+        /// @param residualScale factor on the initial deviation of the projection that feeds the residual stream
+        TokenMixer create(int width, double residualScale, Seed seed);
+    }
+}
