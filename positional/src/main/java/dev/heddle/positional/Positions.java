@@ -1,6 +1,7 @@
 package dev.heddle.positional;
 
 import dev.heddle.core.error.InputException;
+
 import java.util.stream.IntStream;
 
 /// The absolute positions of a run of tokens: 0..N−1 for a whole sequence, an offset for cached decoding, any numbers

@@ -1,6 +1,7 @@
 package dev.heddle.core.catalog;
 
 import dev.heddle.core.error.ConfigException;
+
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +20,8 @@ public final class Catalog {
     private void add(Variant variant) {
         Variant other = variants.putIfAbsent(variant.id(), variant);
         if (other != null) {
-            throw new ConfigException("catalogue: '" + variant.id() + "' is listed twice; every id must be one variant");
+            throw new ConfigException(
+                    "catalogue: '" + variant.id() + "' is listed twice; every id must be one variant");
         }
     }
 
@@ -45,8 +47,13 @@ public final class Catalog {
     public Variant variant(String id) {
         Variant variant = variants.get(id);
         if (variant == null) {
-            throw new ConfigException("variant: '" + id + "' is not known; "
-                    + (variants.isEmpty() ? "the catalogue is empty" : "the nearest is '" + Nearest.to(id, variants.keySet()) + "'"));
+            throw new ConfigException(
+                    "variant: '"
+                            + id
+                            + "' is not known; "
+                            + (variants.isEmpty()
+                                    ? "the catalogue is empty"
+                                    : "the nearest is '" + Nearest.to(id, variants.keySet()) + "'"));
         }
         return variant;
     }

@@ -4,13 +4,16 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+
 import dev.heddle.core.error.ConfigException;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /// An immutable set of named settings, as in the JSON of a golden file or checkpoint.
 public final class Config {
@@ -43,7 +46,8 @@ public final class Config {
             }
             throw new ConfigException("config: '" + abbreviate(json) + "' is not a JSON object");
         } catch (JsonProcessingException e) {
-            throw new ConfigException("config: '" + abbreviate(json) + "' is not valid JSON: " + e.getOriginalMessage(), e);
+            throw new ConfigException(
+                    "config: '" + abbreviate(json) + "' is not valid JSON: " + e.getOriginalMessage(), e);
         }
     }
 

@@ -1,12 +1,14 @@
 package dev.heddle.core.catalog;
 
 import dev.heddle.core.error.ConfigException;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /// The settings that a variant understands, each with its default and meaning.
 public final class Schema {
@@ -38,8 +40,14 @@ public final class Schema {
     public Config complete(String variant, Config config) {
         for (String key : config.keys()) {
             if (!keys.containsKey(key)) {
-                throw new ConfigException(variant + ": config key '" + key + "' is not known; "
-                        + (keys.isEmpty() ? "there are none" : "the nearest is '" + Nearest.to(key, keys.keySet()) + "'"));
+                throw new ConfigException(
+                        variant
+                                + ": config key '"
+                                + key
+                                + "' is not known; "
+                                + (keys.isEmpty()
+                                        ? "there are none"
+                                        : "the nearest is '" + Nearest.to(key, keys.keySet()) + "'"));
             }
         }
         Config complete = config;

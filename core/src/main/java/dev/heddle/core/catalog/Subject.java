@@ -4,6 +4,7 @@ import dev.heddle.core.nn.Module;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
+
 import java.util.Map;
 
 /// A variant built from a configuration, as a function from named inputs to named outputs: the one handle that the

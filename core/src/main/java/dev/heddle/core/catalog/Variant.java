@@ -2,13 +2,15 @@ package dev.heddle.core.catalog;
 
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.tensor.Seed;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /// One line of the catalogue: everything that is needed to build, test, measure and describe a variant.
 public final class Variant {
@@ -85,9 +87,10 @@ public final class Variant {
         private Builder(String id, String family) {
             this.id = id;
             this.family = family;
-            this.factory = (config, seed) -> {
-                throw new ConfigException(id + ": the catalogue line has no factory");
-            };
+            this.factory =
+                    (config, seed) -> {
+                        throw new ConfigException(id + ": the catalogue line has no factory");
+                    };
         }
 
         public Builder summary(String text) {

@@ -1,6 +1,7 @@
 package dev.heddle.core.file;
 
 import dev.heddle.core.error.HeddleException;
+
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
@@ -35,8 +36,13 @@ public final class AtomicFile {
             }
             Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            throw new HeddleException(target + ": could not be written (" + e + ") and is as it was before; "
-                    + "check the free space, the directory and its permissions", e);
+            throw new HeddleException(
+                    target
+                            + ": could not be written ("
+                            + e
+                            + ") and is as it was before; "
+                            + "check the free space, the directory and its permissions",
+                    e);
         } finally {
             discard(temporary);
         }

@@ -7,6 +7,7 @@ import dev.heddle.core.kernel.Native;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.ref.Reference;
@@ -105,8 +106,8 @@ record Elements(Source source, StoredTensor tensor) {
         for (long i = 0; i < tensor.elements(); i++) {
             byte value = data.get(BYTE, i);
             if ((value & ~1) != 0) {
-                throw source.refusal(subject() + " holds " + (value & 0xFF) + " at element " + i,
-                        "a boolean is 0 or 1");
+                throw source.refusal(
+                        subject() + " holds " + (value & 0xFF) + " at element " + i, "a boolean is 0 or 1");
             }
         }
         MemorySegment.copy(data, 0, destination, 0, tensor.elements());
@@ -144,7 +145,8 @@ record Elements(Source source, StoredTensor tensor) {
     private Shape tensorShape() {
         List<Long> sizes = tensor.dimensions();
         if (sizes.stream().anyMatch(size -> size > Integer.MAX_VALUE)) {
-            throw source.refusal(subject() + " has the shape " + sizes,
+            throw source.refusal(
+                    subject() + " has the shape " + sizes,
                     "a tensor's axis has at most " + Integer.MAX_VALUE + " elements");
         }
         return Shape.of(sizes.stream().mapToInt(Long::intValue).toArray());
@@ -161,7 +163,8 @@ record Elements(Source source, StoredTensor tensor) {
     private int narrow(long value, long index) {
         int narrowed = (int) value;
         if (narrowed != value) {
-            throw source.refusal(subject() + " holds " + value + " at element " + index,
+            throw source.refusal(
+                    subject() + " holds " + value + " at element " + index,
                     "as i32, use " + Integer.MIN_VALUE + " to " + Integer.MAX_VALUE);
         }
         return narrowed;
@@ -171,7 +174,8 @@ record Elements(Source source, StoredTensor tensor) {
     int arrayLength() {
         long count = tensor.elements();
         if (count > Integer.MAX_VALUE - 8) {
-            throw source.refusal(subject() + " holds " + count + " elements, more than an array can",
+            throw source.refusal(
+                    subject() + " holds " + count + " elements, more than an array can",
                     "copy it into a memory segment");
         }
         return (int) count;
@@ -180,14 +184,24 @@ record Elements(Source source, StoredTensor tensor) {
     private void check(StoredType.Kind wanted, String name, MemorySegment destination, int width) {
         checkKind(wanted, name);
         if (destination.byteSize() / width != tensor.elements() || destination.byteSize() % width != 0) {
-            throw new ShapeException("destination: " + destination.byteSize() + " bytes do not fit "
-                    + tensor.elements() + " elements as " + name + "; use " + tensor.elements() + " × " + width);
+            throw new ShapeException(
+                    "destination: "
+                            + destination.byteSize()
+                            + " bytes do not fit "
+                            + tensor.elements()
+                            + " elements as "
+                            + name
+                            + "; use "
+                            + tensor.elements()
+                            + " × "
+                            + width);
         }
     }
 
     private void checkKind(StoredType.Kind wanted, String name) {
         if (tensor.type().kind() != wanted) {
-            throw source.refusal(subject() + " is stored as " + tensor.type() + ", not readable as " + name,
+            throw source.refusal(
+                    subject() + " is stored as " + tensor.type() + ", not readable as " + name,
                     "read it as " + tensor.type().kind().readableAs);
         }
     }

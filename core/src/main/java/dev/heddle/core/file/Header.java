@@ -17,24 +17,41 @@ record Header(Map<String, String> metadata, SequencedMap<String, Slot> slots) {
 
     /// Refuses slots that overlap, leave holes or do not end exactly where the data ends.
     void checkCover(Source source, long dataBytes) {
-        var ordered = slots.entrySet().stream()
-                .sorted(Map.Entry.comparingByValue(Comparator.comparingLong(Slot::begin).thenComparingLong(Slot::end)))
-                .toList();
+        var ordered =
+                slots.entrySet().stream()
+                        .sorted(
+                                Map.Entry.comparingByValue(
+                                        Comparator.comparingLong(Slot::begin).thenComparingLong(Slot::end)))
+                        .toList();
         long covered = 0;
         for (var entry : ordered) {
             Slot slot = entry.getValue();
             if (slot.end() > dataBytes) {
-                throw source.refusal("tensor " + Source.quoted(entry.getKey()) + " ends at byte " + slot.end()
-                        + " of " + dataBytes + " bytes of data", "the file is truncated, " + Source.BROKEN);
+                throw source.refusal(
+                        "tensor "
+                                + Source.quoted(entry.getKey())
+                                + " ends at byte "
+                                + slot.end()
+                                + " of "
+                                + dataBytes
+                                + " bytes of data",
+                        "the file is truncated, " + Source.BROKEN);
             }
             if (slot.begin() != covered) {
-                throw source.refusal("tensor " + Source.quoted(entry.getKey()) + " begins at byte " + slot.begin()
-                        + " where the data before it ends at " + covered, "tensors must neither overlap nor leave holes");
+                throw source.refusal(
+                        "tensor "
+                                + Source.quoted(entry.getKey())
+                                + " begins at byte "
+                                + slot.begin()
+                                + " where the data before it ends at "
+                                + covered,
+                        "tensors must neither overlap nor leave holes");
             }
             covered = slot.end();
         }
         if (covered != dataBytes) {
-            throw source.refusal("the tensors end at byte " + covered + " of " + dataBytes + " bytes of data",
+            throw source.refusal(
+                    "the tensors end at byte " + covered + " of " + dataBytes + " bytes of data",
                     "nothing may follow the last tensor, " + Source.BROKEN);
         }
     }

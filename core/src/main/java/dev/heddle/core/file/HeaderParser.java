@@ -6,7 +6,9 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+
 import dev.heddle.core.error.FileFormatException;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -26,6 +28,7 @@ import java.util.OptionalLong;
 final class HeaderParser implements AutoCloseable {
     /// Several times the tensors of the largest published models, which come in many files.
     static final int MAX_TENSORS = 200_000;
+
     static final int MAX_METADATA = 10_000;
     static final int MAX_RANK = 32;
 
@@ -34,16 +37,18 @@ final class HeaderParser implements AutoCloseable {
     private static final int MAX_DIGITS = 20;
 
     /// Names are not pooled: they are untrusted and read once.
-    private static final JsonFactory JSON = JsonFactory.builder()
-            .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
-            .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
-            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .streamReadConstraints(StreamReadConstraints.builder()
-                    .maxNestingDepth(MAX_NESTING)
-                    .maxNameLength(MAX_NAME)
-                    .maxNumberLength(MAX_DIGITS)
-                    .build())
-            .build();
+    private static final JsonFactory JSON =
+            JsonFactory.builder()
+                    .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+                    .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .streamReadConstraints(
+                            StreamReadConstraints.builder()
+                                    .maxNestingDepth(MAX_NESTING)
+                                    .maxNameLength(MAX_NAME)
+                                    .maxNumberLength(MAX_DIGITS)
+                                    .build())
+                    .build();
 
     private final Source source;
     private final JsonParser json;
@@ -51,9 +56,11 @@ final class HeaderParser implements AutoCloseable {
     private HeaderParser(Source source, InputStream utf8) throws IOException {
         this.source = source;
         // Decoded here because Jackson lets some malformed UTF-8 pass, and guesses UTF-16 and UTF-32.
-        var decoder = StandardCharsets.UTF_8.newDecoder()
-                .onMalformedInput(CodingErrorAction.REPORT)
-                .onUnmappableCharacter(CodingErrorAction.REPORT);
+        var decoder =
+                StandardCharsets.UTF_8
+                        .newDecoder()
+                        .onMalformedInput(CodingErrorAction.REPORT)
+                        .onUnmappableCharacter(CodingErrorAction.REPORT);
         this.json = JSON.createParser(new InputStreamReader(utf8, decoder));
     }
 
@@ -64,8 +71,10 @@ final class HeaderParser implements AutoCloseable {
         } catch (CharacterCodingException e) {
             throw source.refusal("the header is not valid UTF-8", Source.BROKEN, e);
         } catch (JsonProcessingException e) {
-            throw source.refusal("the header is not valid JSON (" + Source.printable(e.getOriginalMessage()) + ")",
-                    Source.BROKEN, e);
+            throw source.refusal(
+                    "the header is not valid JSON (" + Source.printable(e.getOriginalMessage()) + ")",
+                    Source.BROKEN,
+                    e);
         } catch (IOException e) {
             throw source.refusal("the header cannot be read (" + e.getMessage() + ")", Source.BROKEN, e);
         }
@@ -120,8 +129,10 @@ final class HeaderParser implements AutoCloseable {
                 }
                 case "shape" -> shape = numbers(field);
                 case "data_offsets" -> offsets = numbers(field);
-                default -> throw source.refusal(subject + " has an unknown key " + Source.quoted(key),
-                        "the keys are dtype, shape and data_offsets");
+                default ->
+                        throw source.refusal(
+                                subject + " has an unknown key " + Source.quoted(key),
+                                "the keys are dtype, shape and data_offsets");
             }
         }
         if (type == null || shape == null || offsets == null) {
@@ -131,9 +142,12 @@ final class HeaderParser implements AutoCloseable {
     }
 
     private StoredType known(String subject, String type) {
-        return StoredType.named(type).orElseThrow(() -> source.refusal(
-                subject + " has the dtype " + Source.quoted(type),
-                "the known ones are " + Arrays.toString(StoredType.values())));
+        return StoredType.named(type)
+                .orElseThrow(
+                        () ->
+                                source.refusal(
+                                        subject + " has the dtype " + Source.quoted(type),
+                                        "the known ones are " + Arrays.toString(StoredType.values())));
     }
 
     private Header.Slot slot(String subject, StoredType type, List<Long> shape, List<Long> offsets) {
@@ -146,8 +160,9 @@ final class HeaderParser implements AutoCloseable {
             throw source.refusal(subject + " has the shape " + shape, "its size in bytes must fit 63 bits");
         }
         if (needed.getAsLong() != held) {
-            throw source.refusal(subject + " holds " + held + " bytes where " + type + " " + shape + " needs "
-                    + needed.getAsLong(), Source.BROKEN);
+            throw source.refusal(
+                    subject + " holds " + held + " bytes where " + type + " " + shape + " needs " + needed.getAsLong(),
+                    Source.BROKEN);
         }
         return new Header.Slot(type, shape, offsets.getFirst(), offsets.getLast());
     }
@@ -159,7 +174,8 @@ final class HeaderParser implements AutoCloseable {
         while (json.nextToken() != JsonToken.END_ARRAY) {
             expect(json.currentToken(), JsonToken.VALUE_NUMBER_INT, subject);
             if (json.getNumberType() == JsonParser.NumberType.BIG_INTEGER || json.getLongValue() < 0) {
-                throw source.refusal(subject + " holds " + Source.printable(json.getText()),
+                throw source.refusal(
+                        subject + " holds " + Source.printable(json.getText()),
                         "use integers from 0 to " + Long.MAX_VALUE);
             }
             numbers.add(json.getLongValue());
@@ -171,8 +187,8 @@ final class HeaderParser implements AutoCloseable {
     /// JSON can escape half a surrogate pair, which is no text: it has no UTF-8, and others' readers refuse it.
     private String unicode(String text) {
         if (text.codePoints().anyMatch(codePoint -> Character.getType(codePoint) == Character.SURROGATE)) {
-            throw source.refusal("the header's text " + Source.quoted(text) + " has half a surrogate pair",
-                    "use valid Unicode");
+            throw source.refusal(
+                    "the header's text " + Source.quoted(text) + " has half a surrogate pair", "use valid Unicode");
         }
         return text;
     }

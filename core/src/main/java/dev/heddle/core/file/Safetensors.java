@@ -3,6 +3,7 @@ package dev.heddle.core.file;
 import dev.heddle.core.error.FileFormatException;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -32,8 +33,7 @@ import java.util.SequencedMap;
 ///
 /// Source: the format's description in huggingface/safetensors.
 public final class Safetensors implements AutoCloseable {
-    private static final ValueLayout.OfLong LENGTH =
-            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Source source;
     private final Arena arena;
@@ -59,7 +59,8 @@ public final class Safetensors implements AutoCloseable {
         var source = new Source(path.toString());
         // A named pipe would block and a device has no size: neither can be mapped.
         if (!Files.isRegularFile(path)) {
-            throw source.refusal(Files.exists(path) ? "is not a regular file" : "does not exist",
+            throw source.refusal(
+                    Files.exists(path) ? "is not a regular file" : "does not exist",
                     "give the path of a safetensors file");
         }
         Arena arena = Arena.ofShared();
@@ -86,11 +87,13 @@ public final class Safetensors implements AutoCloseable {
         }
         long length = file.get(LENGTH, 0);
         if (length < 0 || length > Header.MAX_BYTES) {
-            throw source.refusal("claims a header of " + Long.toUnsignedString(length) + " bytes",
+            throw source.refusal(
+                    "claims a header of " + Long.toUnsignedString(length) + " bytes",
                     "a safetensors file has at most " + Header.MAX_BYTES);
         }
         if (length > bytes - LENGTH.byteSize()) {
-            throw source.refusal("claims a header of " + length + " bytes in a file of " + bytes,
+            throw source.refusal(
+                    "claims a header of " + length + " bytes in a file of " + bytes,
                     "it is truncated, " + Source.BROKEN);
         }
         if (length == 0 || file.get(ValueLayout.JAVA_BYTE, LENGTH.byteSize()) != '{') {
@@ -101,8 +104,16 @@ public final class Safetensors implements AutoCloseable {
 
     private static SequencedMap<String, StoredTensor> view(Header header, MemorySegment data) {
         var entries = LinkedHashMap.<String, StoredTensor>newLinkedHashMap(header.slots().size());
-        header.slots().forEach((name, slot) -> entries.put(name, new StoredTensor(name, slot.type(), slot.shape(),
-                data.asSlice(slot.begin(), slot.end() - slot.begin()))));
+        header.slots()
+                .forEach(
+                        (name, slot) ->
+                                entries.put(
+                                        name,
+                                        new StoredTensor(
+                                                name,
+                                                slot.type(),
+                                                slot.shape(),
+                                                data.asSlice(slot.begin(), slot.end() - slot.begin()))));
         return Collections.unmodifiableSequencedMap(entries);
     }
 
@@ -122,8 +133,9 @@ public final class Safetensors implements AutoCloseable {
     public StoredTensor entry(String name) {
         StoredTensor entry = entries.get(name);
         if (entry == null) {
-            throw source.refusal("holds no tensor " + Source.quoted(name), "it holds "
-                    + (entries.isEmpty() ? "none" : Source.printable(String.join(", ", entries.keySet()))));
+            throw source.refusal(
+                    "holds no tensor " + Source.quoted(name),
+                    "it holds " + (entries.isEmpty() ? "none" : Source.printable(String.join(", ", entries.keySet()))));
         }
         return entry;
     }

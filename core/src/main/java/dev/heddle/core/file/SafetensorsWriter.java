@@ -1,9 +1,13 @@
 package dev.heddle.core.file;
 
+import static java.util.Objects.requireNonNull;
+
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+
 import dev.heddle.core.error.HeddleException;
 import dev.heddle.core.tensor.Tensor;
+
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -53,8 +57,8 @@ public final class SafetensorsWriter {
             throw new HeddleException("tensor: the name " + Header.METADATA + " is reserved; choose another");
         }
         if (tensors.putIfAbsent(tensor.name(), tensor) != null) {
-            throw new HeddleException("tensor: the name " + Source.quoted(tensor.name())
-                    + " is taken; give each tensor its own");
+            throw new HeddleException(
+                    "tensor: the name " + Source.quoted(tensor.name()) + " is taken; give each tensor its own");
         }
         return this;
     }
@@ -120,16 +124,27 @@ public final class SafetensorsWriter {
         try {
             json = json(begins(ordered));
         } catch (IOException | ArithmeticException e) {
-            throw new HeddleException(target + ": the header cannot be written (" + e.getMessage()
-                    + "); use data of less than 2^63 bytes", e);
+            throw new HeddleException(
+                    target
+                            + ": the header cannot be written ("
+                            + e.getMessage()
+                            + "); use data of less than 2^63 bytes",
+                    e);
         }
         byte[] padded = Arrays.copyOf(json, Math.ceilDiv(json.length, ALIGNMENT) * ALIGNMENT);
         Arrays.fill(padded, json.length, padded.length, (byte) ' ');
         if (padded.length > Header.MAX_BYTES) {
-            throw new HeddleException(target + ": the header takes " + padded.length + " bytes; use fewer tensors or "
-                    + "shorter metadata, " + Header.MAX_BYTES + " bytes at most");
+            throw new HeddleException(
+                    target
+                            + ": the header takes "
+                            + padded.length
+                            + " bytes; use fewer tensors or "
+                            + "shorter metadata, "
+                            + Header.MAX_BYTES
+                            + " bytes at most");
         }
-        // The reader's own rules for names, ranks and counts: what it would refuse must not become someone's checkpoint.
+        // The reader's own rules for names, ranks and counts: what it would refuse must not become someone's
+        // checkpoint.
         HeaderParser.parse(new Source(target.toString()), new SegmentInputStream(MemorySegment.ofArray(padded)));
         return padded;
     }
@@ -156,7 +171,7 @@ public final class SafetensorsWriter {
                 json.writeEndObject();
             }
             for (StoredTensor tensor : tensors.values()) {
-                write(json, tensor, begins.get(tensor.name()));
+                write(json, tensor, requireNonNull(begins.get(tensor.name())));
             }
             json.writeEndObject();
         }

@@ -34,8 +34,12 @@ record Source(String name) {
 
     private static int visible(int codePoint) {
         return switch (Character.getType(codePoint)) {
-            case Character.CONTROL, Character.FORMAT, Character.SURROGATE,
-                 Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR -> '?';
+            case Character.CONTROL,
+                    Character.FORMAT,
+                    Character.SURROGATE,
+                    Character.LINE_SEPARATOR,
+                    Character.PARAGRAPH_SEPARATOR ->
+                    '?';
             default -> codePoint;
         };
     }

@@ -4,6 +4,7 @@ import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
+
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
@@ -19,13 +20,28 @@ public final class StoredTensor {
     private final long bytes;
     private final Supplier<MemorySegment> data;
 
-    private StoredTensor(
-            String name, StoredType type, List<Long> shape, long held, Supplier<MemorySegment> data) {
-        this.bytes = type.byteSize(shape).orElseThrow(() -> new ShapeException(
-                "shape: " + shape + " is negative or too large; use sizes of 0 or more whose product fits 63 bits"));
+    private StoredTensor(String name, StoredType type, List<Long> shape, long held, Supplier<MemorySegment> data) {
+        this.bytes =
+                type.byteSize(shape)
+                        .orElseThrow(
+                                () ->
+                                        new ShapeException(
+                                                "shape: "
+                                                        + shape
+                                                        + " is negative or too large; use sizes of 0 or more whose product fits 63 bits"));
         if (bytes != held) {
-            throw new ShapeException("shape: " + Source.quoted(name) + " has " + held + " bytes but " + type + " "
-                    + shape + " needs " + bytes + "; give data of that size");
+            throw new ShapeException(
+                    "shape: "
+                            + Source.quoted(name)
+                            + " has "
+                            + held
+                            + " bytes but "
+                            + type
+                            + " "
+                            + shape
+                            + " needs "
+                            + bytes
+                            + "; give data of that size");
         }
         this.name = name;
         this.type = type;
@@ -46,8 +62,11 @@ public final class StoredTensor {
     /// A tensor in its own type, not copied: its scope must last until the file is written.
     public static StoredTensor of(String name, Tensor tensor) {
         // Every platform that Heddle runs on is little-endian, so memory and file agree.
-        return new StoredTensor(name, type(tensor.dtype()),
-                Arrays.stream(tensor.shape().toArray()).mapToObj(Long::valueOf).toList(), tensor.bytes(),
+        return new StoredTensor(
+                name,
+                type(tensor.dtype()),
+                Arrays.stream(tensor.shape().toArray()).mapToObj(Long::valueOf).toList(),
+                tensor.bytes(),
                 () -> Native.ALL.asSlice(tensor.address(), tensor.bytes()).asReadOnly());
     }
 

@@ -1,6 +1,7 @@
 package dev.heddle.core.kernel;
 
 import dev.heddle.core.error.ConfigException;
+
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
@@ -38,7 +39,10 @@ public enum Activation {
                 return activation;
             }
         }
-        throw new ConfigException("activation: '" + id + "' is not known; use one of "
-                + Arrays.stream(values()).map(Activation::id).collect(Collectors.joining(", ")));
+        throw new ConfigException(
+                "activation: '"
+                        + id
+                        + "' is not known; use one of "
+                        + Arrays.stream(values()).map(Activation::id).collect(Collectors.joining(", ")));
     }
 }

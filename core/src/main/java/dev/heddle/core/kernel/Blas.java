@@ -33,31 +33,70 @@ public abstract sealed class Blas {
 
     /// `C[m, n] = alpha · A[m, k] · B[k, n] + beta · C`; with `beta` 0 the old content of C is not read.
     public final void gemm(
-            boolean transA, boolean transB, int m, int n, int k, double alpha, long a, int lda, long b, int ldb,
-            double beta, long c, int ldc) {
+            boolean transA,
+            boolean transB,
+            int m,
+            int n,
+            int k,
+            double alpha,
+            long a,
+            int lda,
+            long b,
+            int ldb,
+            double beta,
+            long c,
+            int ldc) {
         if (m == 0 || n == 0) {
             return;
         }
         ensureSingleThreaded();
-        int panels = (int) Math.clamp((long) m * n * k / PANEL_WORK, 1, MAX_PANELS);
+        int panels = Math.clamp((long) m * n * k / PANEL_WORK, 1, MAX_PANELS);
         if (panels == 1) {
             product(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
         } else if (m >= n) {
             int height = panel(m, panels);
-            Parallel.run(ceilDiv(m, height), t -> {
-                int from = t * height;
-                long a0 = at(a, transA ? from : (long) from * lda);
-                product(transA, transB, Math.min(height, m - from), n, k, alpha, a0, lda, b, ldb, beta,
-                        at(c, (long) from * ldc), ldc);
-            });
+            Parallel.run(
+                    ceilDiv(m, height),
+                    t -> {
+                        int from = t * height;
+                        long a0 = at(a, transA ? from : (long) from * lda);
+                        product(
+                                transA,
+                                transB,
+                                Math.min(height, m - from),
+                                n,
+                                k,
+                                alpha,
+                                a0,
+                                lda,
+                                b,
+                                ldb,
+                                beta,
+                                at(c, (long) from * ldc),
+                                ldc);
+                    });
         } else {
             int width = panel(n, panels);
-            Parallel.run(ceilDiv(n, width), t -> {
-                int from = t * width;
-                long b0 = at(b, transB ? (long) from * ldb : from);
-                product(transA, transB, m, Math.min(width, n - from), k, alpha, a, lda, b0, ldb, beta, at(c, from),
-                        ldc);
-            });
+            Parallel.run(
+                    ceilDiv(n, width),
+                    t -> {
+                        int from = t * width;
+                        long b0 = at(b, transB ? (long) from * ldb : from);
+                        product(
+                                transA,
+                                transB,
+                                m,
+                                Math.min(width, n - from),
+                                k,
+                                alpha,
+                                a,
+                                lda,
+                                b0,
+                                ldb,
+                                beta,
+                                at(c, from),
+                                ldc);
+                    });
         }
     }
 
@@ -76,30 +115,67 @@ public abstract sealed class Blas {
     /// `batch` products of one shape at evenly spaced places: the i-th A begins `i · strideA` elements after `a`.
     /// A stride of 0 shares the matrix (not for C).
     public final void gemmBatched(
-            boolean transA, boolean transB, int m, int n, int k, double alpha, long a, int lda, long strideA, long b,
-            int ldb, long strideB, double beta, long c, int ldc, long strideC, int batch) {
-        gemmBatched(transA, transB, m, n, k, alpha, lda, ldb, beta, ldc, batch, new Batch() {
-            @Override
-            public long a(int i) {
-                return at(a, i * strideA);
-            }
+            boolean transA,
+            boolean transB,
+            int m,
+            int n,
+            int k,
+            double alpha,
+            long a,
+            int lda,
+            long strideA,
+            long b,
+            int ldb,
+            long strideB,
+            double beta,
+            long c,
+            int ldc,
+            long strideC,
+            int batch) {
+        gemmBatched(
+                transA,
+                transB,
+                m,
+                n,
+                k,
+                alpha,
+                lda,
+                ldb,
+                beta,
+                ldc,
+                batch,
+                new Batch() {
+                    @Override
+                    public long a(int i) {
+                        return at(a, i * strideA);
+                    }
 
-            @Override
-            public long b(int i) {
-                return at(b, i * strideB);
-            }
+                    @Override
+                    public long b(int i) {
+                        return at(b, i * strideB);
+                    }
 
-            @Override
-            public long c(int i) {
-                return at(c, i * strideC);
-            }
-        });
+                    @Override
+                    public long c(int i) {
+                        return at(c, i * strideC);
+                    }
+                });
     }
 
     /// `batch` products of one shape at any places.
     public final void gemmBatched(
-            boolean transA, boolean transB, int m, int n, int k, double alpha, int lda, int ldb, double beta, int ldc,
-            int batch, Batch places) {
+            boolean transA,
+            boolean transB,
+            int m,
+            int n,
+            int k,
+            double alpha,
+            int lda,
+            int ldb,
+            double beta,
+            int ldc,
+            int batch,
+            Batch places) {
         long work = (long) m * n * k;
         if (batch == 0 || m == 0 || n == 0) {
             return;
@@ -112,17 +188,44 @@ public abstract sealed class Blas {
         }
         ensureSingleThreaded();
         long grain = Math.max(1, PANEL_WORK / Math.max(1, work));
-        Parallel.ranges(batch, grain, (from, to) -> {
-            for (int i = (int) from; i < to; i++) {
-                product(transA, transB, m, n, k, alpha, places.a(i), lda, places.b(i), ldb, beta, places.c(i), ldc);
-            }
-        });
+        Parallel.ranges(
+                batch,
+                grain,
+                (from, to) -> {
+                    for (int i = (int) from; i < to; i++) {
+                        product(
+                                transA,
+                                transB,
+                                m,
+                                n,
+                                k,
+                                alpha,
+                                places.a(i),
+                                lda,
+                                places.b(i),
+                                ldb,
+                                beta,
+                                places.c(i),
+                                ldc);
+                    }
+                });
     }
 
     /// One product on this thread.
     abstract void product(
-            boolean transA, boolean transB, int m, int n, int k, double alpha, long a, int lda, long b, int ldb,
-            double beta, long c, int ldc);
+            boolean transA,
+            boolean transB,
+            int m,
+            int n,
+            int k,
+            double alpha,
+            long a,
+            int lda,
+            long b,
+            int ldb,
+            double beta,
+            long c,
+            int ldc);
 
     /// The address `elements` after `base`.
     abstract long at(long base, long elements);
@@ -146,8 +249,19 @@ public abstract sealed class Blas {
     private static final class Single extends Blas {
         @Override
         void product(
-                boolean transA, boolean transB, int m, int n, int k, double alpha, long a, int lda, long b, int ldb,
-                double beta, long c, int ldc) {
+                boolean transA,
+                boolean transB,
+                int m,
+                int n,
+                int k,
+                double alpha,
+                long a,
+                int lda,
+                long b,
+                int ldb,
+                double beta,
+                long c,
+                int ldc) {
             OpenBlas.sgemm(transA, transB, m, n, k, (float) alpha, a, lda, b, ldb, (float) beta, c, ldc);
         }
 
@@ -160,8 +274,19 @@ public abstract sealed class Blas {
     private static final class Double extends Blas {
         @Override
         void product(
-                boolean transA, boolean transB, int m, int n, int k, double alpha, long a, int lda, long b, int ldb,
-                double beta, long c, int ldc) {
+                boolean transA,
+                boolean transB,
+                int m,
+                int n,
+                int k,
+                double alpha,
+                long a,
+                int lda,
+                long b,
+                int ldb,
+                double beta,
+                long c,
+                int ldc) {
             OpenBlas.dgemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
         }
 

@@ -94,7 +94,14 @@ public interface Kernels {
 
     /// `dLogits = scale · (softmax(logits) − target distribution)`, zero for ignored rows. May overwrite the logits.
     void crossEntropyBackward(
-            long logits, long targets, long lse, int ignore, double smoothing, double scale, long dLogits, long rows,
+            long logits,
+            long targets,
+            long lse,
+            int ignore,
+            double smoothing,
+            double scale,
+            long dLogits,
+            long rows,
             int cols);
 
     /// Rotates the first `rotary` columns of every head by the angle of its token.
@@ -103,14 +110,34 @@ public interface Kernels {
     /// uses table row `t mod positions`. `interleaved` pairs columns (2i, 2i+1), otherwise (i, i + rotary/2).
     /// `inverse` rotates back (the backward pass).
     void rotary(
-            long x, long y, long cos, long sin, long tokens, int positions, int heads, int width, int rotary,
-            boolean interleaved, boolean inverse);
+            long x,
+            long y,
+            long cos,
+            long sin,
+            long tokens,
+            int positions,
+            int heads,
+            int width,
+            int rotary,
+            boolean interleaved,
+            boolean inverse);
 
     /// One AdamW update in place: `p ← p·(1 − lr·decay)`, `m`, `v`, then
     /// `p ← p − lr·(m/correction1)/(√(v/correction2) + eps)`. The gradient is multiplied by `gradientScale` first.
     void adamW(
-            long p, long g, long m, long v, long n, double gradientScale, double lr, double beta1, double beta2,
-            double eps, double decay, double correction1, double correction2);
+            long p,
+            long g,
+            long m,
+            long v,
+            long n,
+            double gradientScale,
+            double lr,
+            double beta1,
+            double beta2,
+            double eps,
+            double decay,
+            double correction1,
+            double correction2);
 
     /// `y[r] = Σ_c w[r, c]·x[c]` (+ `bias[r]` unless 0): a weight matrix times one token.
     void matVec(long w, long x, long bias, long y, int rows, int cols);

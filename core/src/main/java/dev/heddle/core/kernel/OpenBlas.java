@@ -1,5 +1,9 @@
 package dev.heddle.core.kernel;
 
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.openblas.presets.openblas_nolapack;
+import org.jspecify.annotations.Nullable;
+
 import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -12,9 +16,6 @@ import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.bytedeco.javacpp.Loader;
-import org.bytedeco.openblas.presets.openblas_nolapack;
-import org.jspecify.annotations.Nullable;
 
 /// The C functions of the OpenBLAS library that ND4J brings, called without ND4J.
 ///
@@ -34,19 +35,37 @@ final class OpenBlas {
     private static final Linker LINKER = Linker.nativeLinker();
     private static final SymbolLookup LIBRARY = SymbolLookup.libraryLookup(libraryFile(), Arena.global());
 
-    private static final MethodHandle SGEMM = handle("cblas_sgemm", FunctionDescriptor.ofVoid(
-            INT, INT, INT, INT, INT, INT, FLOAT, POINTER, INT, POINTER, INT, FLOAT, POINTER, INT));
-    private static final MethodHandle DGEMM = handle("cblas_dgemm", FunctionDescriptor.ofVoid(
-            INT, INT, INT, INT, INT, INT, DOUBLE, POINTER, INT, POINTER, INT, DOUBLE, POINTER, INT));
+    private static final MethodHandle SGEMM =
+            handle(
+                    "cblas_sgemm",
+                    FunctionDescriptor.ofVoid(
+                            INT, INT, INT, INT, INT, INT, FLOAT, POINTER, INT, POINTER, INT, FLOAT, POINTER, INT));
+    private static final MethodHandle DGEMM =
+            handle(
+                    "cblas_dgemm",
+                    FunctionDescriptor.ofVoid(
+                            INT, INT, INT, INT, INT, INT, DOUBLE, POINTER, INT, POINTER, INT, DOUBLE, POINTER, INT));
     private static final MethodHandle GET_THREADS = handle("openblas_get_num_threads", FunctionDescriptor.of(INT));
     private static final MethodHandle SET_THREADS = handle("openblas_set_num_threads", FunctionDescriptor.ofVoid(INT));
-    private static final MethodHandle CONFIG = handle("openblas_get_config", FunctionDescriptor.of(ValueLayout.ADDRESS));
+    private static final MethodHandle CONFIG =
+            handle("openblas_get_config", FunctionDescriptor.of(ValueLayout.ADDRESS));
 
     private OpenBlas() {}
 
     static void sgemm(
-            boolean transA, boolean transB, int m, int n, int k, float alpha, long a, int lda, long b, int ldb,
-            float beta, long c, int ldc) {
+            boolean transA,
+            boolean transB,
+            int m,
+            int n,
+            int k,
+            float alpha,
+            long a,
+            int lda,
+            long b,
+            int ldb,
+            float beta,
+            long c,
+            int ldc) {
         try {
             SGEMM.invokeExact(ROW_MAJOR, order(transA), order(transB), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
         } catch (Throwable e) {
@@ -55,8 +74,19 @@ final class OpenBlas {
     }
 
     static void dgemm(
-            boolean transA, boolean transB, int m, int n, int k, double alpha, long a, int lda, long b, int ldb,
-            double beta, long c, int ldc) {
+            boolean transA,
+            boolean transB,
+            int m,
+            int n,
+            int k,
+            double alpha,
+            long a,
+            int lda,
+            long b,
+            int ldb,
+            double beta,
+            long c,
+            int ldc) {
         try {
             DGEMM.invokeExact(ROW_MAJOR, order(transA), order(transB), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
         } catch (Throwable e) {
@@ -112,8 +142,9 @@ final class OpenBlas {
             }
             File library = null;
             for (String name : List.of("libgcc_s.so.1", "libquadmath.so.0", "libgfortran.so.5", "libopenblas.so.0")) {
-                library = Loader.cacheResource(
-                        openblas_nolapack.class, "/org/bytedeco/openblas/" + platform + "/" + name);
+                library =
+                        Loader.cacheResource(
+                                openblas_nolapack.class, "/org/bytedeco/openblas/" + platform + "/" + name);
             }
             return library == null ? besideBindings() : library.toPath();
         } catch (IOException e) {
@@ -122,17 +153,21 @@ final class OpenBlas {
     }
 
     private static Path besideBindings() throws IOException {
-        Path folder = Path.of(Loader.load(openblas_nolapack.class)).getParent();
+        Path bindings = Path.of(Loader.load(openblas_nolapack.class));
         for (String name : List.of("libopenblas.so.0", "libopenblas.0.dylib", "libopenblas.dll")) {
-            if (Files.exists(folder.resolve(name))) {
-                return folder.resolve(name);
+            Path library = bindings.resolveSibling(name);
+            if (Files.exists(library)) {
+                return library;
             }
         }
         throw missing(null);
     }
 
     private static IllegalStateException missing(@Nullable Throwable cause) {
-        return new IllegalStateException("OpenBLAS: no native library for " + Loader.getPlatform()
-                + "; add org.bytedeco:openblas with that classifier to the class path", cause);
+        return new IllegalStateException(
+                "OpenBLAS: no native library for "
+                        + Loader.getPlatform()
+                        + "; add org.bytedeco:openblas with that classifier to the class path",
+                cause);
     }
 }

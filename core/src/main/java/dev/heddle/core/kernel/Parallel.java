@@ -1,6 +1,7 @@
 package dev.heddle.core.kernel;
 
 import dev.heddle.core.error.ConfigException;
+
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;

@@ -63,15 +63,16 @@ final class ScalarKernels implements Kernels {
     public void unary(Unary op, long a, long out, long n) {
         for (long i = 0; i < n; i++) {
             double x = get(a, i);
-            double y = switch (op) {
-                case EXP -> Math.exp(x);
-                case LOG -> Math.log(x);
-                case SQRT -> Math.sqrt(x);
-                case TANH -> Math.tanh(x);
-                case NEGATE -> -x;
-                case SQUARE -> x * x;
-                case RECIPROCAL -> 1 / x;
-            };
+            double y =
+                    switch (op) {
+                        case EXP -> Math.exp(x);
+                        case LOG -> Math.log(x);
+                        case SQRT -> Math.sqrt(x);
+                        case TANH -> Math.tanh(x);
+                        case NEGATE -> -x;
+                        case SQUARE -> x * x;
+                        case RECIPROCAL -> 1 / x;
+                    };
             set(out, i, y);
         }
     }
@@ -218,7 +219,14 @@ final class ScalarKernels implements Kernels {
 
     @Override
     public void crossEntropyBackward(
-            long logits, long targets, long lse, int ignore, double smoothing, double scale, long dLogits, long rows,
+            long logits,
+            long targets,
+            long lse,
+            int ignore,
+            double smoothing,
+            double scale,
+            long dLogits,
+            long rows,
             int cols) {
         for (long r = 0; r < rows; r++) {
             int target = Native.getInt(targets + r * Integer.BYTES);
@@ -256,7 +264,15 @@ final class ScalarKernels implements Kernels {
 
     @Override
     public void layerNormBackward(
-            long x, long weight, long mean, long rstd, long dy, long dx, long dWeight, long dBias, long rows,
+            long x,
+            long weight,
+            long mean,
+            long rstd,
+            long dy,
+            long dx,
+            long dWeight,
+            long dBias,
+            long rows,
             int cols) {
         normWeightGradient(x, mean, rstd, dy, dWeight, rows, cols);
         if (dBias != 0) {
@@ -282,8 +298,7 @@ final class ScalarKernels implements Kernels {
     }
 
     @Override
-    public void rmsNorm(
-            long x, long weight, double weightOffset, double eps, long y, long rstd, long rows, int cols) {
+    public void rmsNorm(long x, long weight, double weightOffset, double eps, long y, long rstd, long rows, int cols) {
         for (long r = 0; r < rows; r++) {
             double square = 0;
             for (int c = 0; c < cols; c++) {
@@ -301,8 +316,7 @@ final class ScalarKernels implements Kernels {
 
     @Override
     public void rmsNormBackward(
-            long x, long weight, double weightOffset, long rstd, long dy, long dx, long dWeight, long rows,
-            int cols) {
+            long x, long weight, double weightOffset, long rstd, long dy, long dx, long dWeight, long rows, int cols) {
         normWeightGradient(x, 0, rstd, dy, dWeight, rows, cols);
         for (long r = 0; r < rows; r++) {
             double scale = get(rstd, r);
@@ -352,8 +366,17 @@ final class ScalarKernels implements Kernels {
 
     @Override
     public void rotary(
-            long x, long y, long cos, long sin, long tokens, int positions, int heads, int width, int rotary,
-            boolean interleaved, boolean inverse) {
+            long x,
+            long y,
+            long cos,
+            long sin,
+            long tokens,
+            int positions,
+            int heads,
+            int width,
+            int rotary,
+            boolean interleaved,
+            boolean inverse) {
         int half = rotary / 2;
         for (long t = 0; t < tokens; t++) {
             long angle = t % positions * half;
@@ -378,8 +401,19 @@ final class ScalarKernels implements Kernels {
 
     @Override
     public void adamW(
-            long p, long g, long m, long v, long n, double gradientScale, double lr, double beta1, double beta2,
-            double eps, double decay, double correction1, double correction2) {
+            long p,
+            long g,
+            long m,
+            long v,
+            long n,
+            double gradientScale,
+            double lr,
+            double beta1,
+            double beta2,
+            double eps,
+            double decay,
+            double correction1,
+            double correction2) {
         for (long i = 0; i < n; i++) {
             double gradient = get(g, i) * gradientScale;
             double first = beta1 * get(m, i) + (1 - beta1) * gradient;
@@ -418,7 +452,9 @@ final class ScalarKernels implements Kernels {
     @Override
     public void gatherRows(long table, long index, long out, long n, int cols) {
         for (long i = 0; i < n; i++) {
-            Native.copy(row(table, Native.getInt(index + i * Integer.BYTES), cols), row(out, i, cols),
+            Native.copy(
+                    row(table, Native.getInt(index + i * Integer.BYTES), cols),
+                    row(out, i, cols),
                     (long) cols * type.bytes);
         }
     }

@@ -4,7 +4,7 @@ import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
-import java.util.Arrays;
+
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -20,6 +20,8 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
+import java.util.Arrays;
+
 /// Heddle tensors as ND4J arrays and back, over the same memory. Nothing else in Heddle shows an [INDArray].
 ///
 /// A view lives as long as what it views: keep the tensor reachable while its array is in use (arrays made here do so
@@ -32,8 +34,9 @@ public final class Nd4jBridge {
     /// @throws ShapeException if the array's type is not FLOAT, DOUBLE, INT or BOOL
     public static Tensor tensor(INDArray array) {
         DType dtype = dtype(array.dataType());
-        boolean dense = array.ordering() == 'c' && !array.isView() && array.elementWiseStride() == 1
-                || array.length() <= 1 && !array.isView();
+        boolean dense =
+                array.ordering() == 'c' && !array.isView() && array.elementWiseStride() == 1
+                        || array.length() <= 1 && !array.isView();
         INDArray source = dense ? array : array.dup('c');
         int[] sizes = Arrays.stream(source.shape()).mapToInt(Math::toIntExact).toArray();
         long address = source.isEmpty() ? 0 : source.data().address();
@@ -89,8 +92,9 @@ public final class Nd4jBridge {
             case DOUBLE -> DType.F64;
             case INT -> DType.I32;
             case BOOL -> DType.BOOL;
-            default -> throw new ShapeException(
-                    "array: type " + type + " has no tensor type; cast it to FLOAT, DOUBLE, INT or BOOL");
+            default ->
+                    throw new ShapeException(
+                            "array: type " + type + " has no tensor type; cast it to FLOAT, DOUBLE, INT or BOOL");
         };
     }
 
@@ -98,7 +102,7 @@ public final class Nd4jBridge {
         return switch (dtype) {
             case F32 -> DataType.FLOAT;
             case F64 -> DataType.DOUBLE;
-            case I32 -> DataType.INT;
+            case I32 -> DataType.INT32;
             case BOOL -> DataType.BOOL;
         };
     }

@@ -5,6 +5,7 @@ import dev.heddle.core.ops.MatMul;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /// `y = x·Wᵀ + b` with parameters `weight` `[out, in]` and, if wanted, `bias` `[out]` (zero at first).
@@ -17,7 +18,8 @@ public final class Dense extends Linear {
     /// @throws ConfigException if a width is less than 1
     public Dense(int inputs, int outputs, boolean bias, Initialiser initialiser, Seed seed) {
         if (inputs < 1 || outputs < 1) {
-            throw new ConfigException("linear: " + inputs + " inputs and " + outputs + " outputs; both must be 1 or more");
+            throw new ConfigException(
+                    "linear: " + inputs + " inputs and " + outputs + " outputs; both must be 1 or more");
         }
         this.inputs = inputs;
         this.outputs = outputs;

@@ -4,6 +4,7 @@ import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+
 import java.util.function.ToDoubleFunction;
 import java.util.random.RandomGenerator;
 
@@ -29,12 +30,10 @@ public interface Initialiser {
 
     /// Glorot uniform of a weight `[out, in]`: bound `gain·√(6/(in + out))`.
     static Initialiser xavierUniform(double gain) {
-        return (shape, seed) ->
-                uniform(gain * Math.sqrt(6.0 / (shape.dim(0) + shape.dim(1)))).create(shape, seed);
+        return (shape, seed) -> uniform(gain * Math.sqrt(6.0 / (shape.dim(0) + shape.dim(1)))).create(shape, seed);
     }
 
-    private static Tensor draw(
-            Shape shape, Seed seed, ToDoubleFunction<RandomGenerator> distribution) {
+    private static Tensor draw(Shape shape, Seed seed, ToDoubleFunction<RandomGenerator> distribution) {
         RandomGenerator random = seed.generator();
         float[] values = new float[Math.toIntExact(shape.elements())];
         for (int i = 0; i < values.length; i++) {

@@ -5,6 +5,7 @@ import dev.heddle.core.ops.Normalization;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /// Layer norm (arXiv 1607.06450) with parameters `weight` and `bias` `[D]`, each optional.
@@ -32,6 +33,7 @@ public final class LayerNorm extends Norm {
 
     @Override
     public Tensor forward(Tensor x) {
-        return Normalization.layerNorm(x, weight == null ? null : weight.value(), bias == null ? null : bias.value(), eps);
+        return Normalization.layerNorm(
+                x, weight == null ? null : weight.value(), bias == null ? null : bias.value(), eps);
     }
 }

@@ -1,9 +1,12 @@
 package dev.heddle.core.nn;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
+
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
@@ -48,11 +51,12 @@ public abstract class Module {
     }
 
     private void collect(String prefix, Map<String, Parameter> all, Set<Parameter> seen) {
-        own.forEach((name, parameter) -> {
-            if (seen.add(parameter)) {
-                all.put(prefix + name, parameter);
-            }
-        });
+        own.forEach(
+                (name, parameter) -> {
+                    if (seen.add(parameter)) {
+                        all.put(prefix + name, parameter);
+                    }
+                });
         children.forEach((name, module) -> module.collect(prefix + name + ".", all, seen));
     }
 
@@ -73,14 +77,23 @@ public abstract class Module {
     public final void load(Map<String, Tensor> weights) {
         Map<String, Parameter> parameters = parameters();
         refuseDifferences(parameters.keySet(), weights.keySet());
-        parameters.forEach((name, parameter) -> {
-            Tensor weight = weights.get(name);
-            if (!weight.shape().equals(parameter.value().shape())) {
-                throw new ShapeException("weight " + name + ": found " + weight.shape() + ", the model needs "
-                        + parameter.value().shape());
-            }
-            parameter.set(weight.dtype() == parameter.value().dtype() ? weight.copy() : weight.cast(parameter.value().dtype()));
-        });
+        parameters.forEach(
+                (name, parameter) -> {
+                    Tensor weight = requireNonNull(weights.get(name));
+                    if (!weight.shape().equals(parameter.value().shape())) {
+                        throw new ShapeException(
+                                "weight "
+                                        + name
+                                        + ": found "
+                                        + weight.shape()
+                                        + ", the model needs "
+                                        + parameter.value().shape());
+                    }
+                    parameter.set(
+                            weight.dtype() == parameter.value().dtype()
+                                    ? weight.copy()
+                                    : weight.cast(parameter.value().dtype()));
+                });
     }
 
     /// Binds parameters to tensors of the same names without copying, so that gradients flow to those.
@@ -89,7 +102,7 @@ public abstract class Module {
     public final void bind(Map<String, Tensor> weights) {
         Map<String, Parameter> parameters = parameters();
         refuseDifferences(parameters.keySet(), weights.keySet());
-        parameters.forEach((name, parameter) -> parameter.bind(weights.get(name)));
+        parameters.forEach((name, parameter) -> parameter.bind(requireNonNull(weights.get(name))));
     }
 
     private static void refuseDifferences(Set<String> needed, Set<String> found) {
@@ -98,8 +111,12 @@ public abstract class Module {
         Set<String> extra = new TreeSet<>(found);
         extra.removeAll(needed);
         if (!missing.isEmpty() || !extra.isEmpty()) {
-            throw new ConfigException("weights: missing " + missing + ", not known " + extra
-                    + "; the names must be exactly those of the model");
+            throw new ConfigException(
+                    "weights: missing "
+                            + missing
+                            + ", not known "
+                            + extra
+                            + "; the names must be exactly those of the model");
         }
     }
 }

@@ -4,6 +4,7 @@ import dev.heddle.core.ops.Normalization;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /// RMS norm (arXiv 1910.07467) with an optional parameter `weight` `[D]`; Gemma's form multiplies by `1 + weight`.

@@ -3,6 +3,7 @@ package dev.heddle.core.nn;
 import dev.heddle.core.ops.Dropout;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
+
 import java.util.function.Supplier;
 
 /// One forward pass of training: only inside it does dropout drop anything, and what it drops follows from the pass's

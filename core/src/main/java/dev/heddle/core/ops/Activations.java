@@ -5,6 +5,7 @@ import dev.heddle.core.kernel.Activation;
 import dev.heddle.core.kernel.Kernels;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /// Element-wise non-linearities and the gated product of GLU layers.
@@ -40,7 +41,12 @@ public final class Activations {
                     Tensor dGate = Tensor.uninitialised(gate.dtype(), gate.shape());
                     Tensor dUp = Tensor.uninitialised(gate.dtype(), gate.shape());
                     kernels.gatedBackward(
-                            activation, gate.address(), up.address(), dy.address(), dGate.address(), dUp.address(),
+                            activation,
+                            gate.address(),
+                            up.address(),
+                            dy.address(),
+                            dGate.address(),
+                            dUp.address(),
                             dy.elements());
                     return new @Nullable Tensor[] {dGate, dUp};
                 },

@@ -7,6 +7,7 @@ import dev.heddle.core.kernel.Kernels.Unary;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /// Element-wise arithmetic. Operands of different shapes are broadcast as in NumPy; a trailing row (a bias) is repeated
@@ -18,7 +19,10 @@ public final class Arithmetic {
     public static Tensor add(Tensor a, Tensor b) {
         Tensor y = apply(Binary.ADD, a, b);
         return Autograd.record(
-                y, dy -> new @Nullable Tensor[] {wanted(a) ? reduce(dy, a) : null, wanted(b) ? reduce(dy, b) : null}, a, b);
+                y,
+                dy -> new @Nullable Tensor[] {wanted(a) ? reduce(dy, a) : null, wanted(b) ? reduce(dy, b) : null},
+                a,
+                b);
     }
 
     /// `a − b`.
@@ -26,9 +30,10 @@ public final class Arithmetic {
         Tensor y = apply(Binary.SUBTRACT, a, b);
         return Autograd.record(
                 y,
-                dy -> new @Nullable Tensor[] {
-                    wanted(a) ? reduce(dy, a) : null, wanted(b) ? reduce(scale(dy, -1), b) : null
-                },
+                dy ->
+                        new @Nullable Tensor[] {
+                            wanted(a) ? reduce(dy, a) : null, wanted(b) ? reduce(scale(dy, -1), b) : null
+                        },
                 a,
                 b);
     }
@@ -38,10 +43,11 @@ public final class Arithmetic {
         Tensor y = apply(Binary.MULTIPLY, a, b);
         return Autograd.record(
                 y,
-                dy -> new @Nullable Tensor[] {
-                    wanted(a) ? reduce(apply(Binary.MULTIPLY, dy, b), a) : null,
-                    wanted(b) ? reduce(apply(Binary.MULTIPLY, dy, a), b) : null
-                },
+                dy ->
+                        new @Nullable Tensor[] {
+                            wanted(a) ? reduce(apply(Binary.MULTIPLY, dy, b), a) : null,
+                            wanted(b) ? reduce(apply(Binary.MULTIPLY, dy, a), b) : null
+                        },
                 a,
                 b);
     }

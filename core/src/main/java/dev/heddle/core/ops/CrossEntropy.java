@@ -6,6 +6,7 @@ import dev.heddle.core.kernel.Kernels;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /// The loss of language models: −log of the probability that the softmax of the logits gives to the target, in nats.
@@ -36,8 +37,15 @@ public final class CrossEntropy {
                 dy -> {
                     Tensor dLogits = Tensor.uninitialised(logits.dtype(), logits.shape());
                     kernels.crossEntropyBackward(
-                            logits.address(), targets.address(), rows.lse.address(), ignore, smoothing,
-                            dy.item() / counted, dLogits.address(), logits.shape().rows(), logits.shape().cols());
+                            logits.address(),
+                            targets.address(),
+                            rows.lse.address(),
+                            ignore,
+                            smoothing,
+                            dy.item() / counted,
+                            dLogits.address(),
+                            logits.shape().rows(),
+                            logits.shape().cols());
                     return new @Nullable Tensor[] {dLogits, null};
                 },
                 logits,
@@ -53,13 +61,23 @@ public final class CrossEntropy {
         int classes = logits.shape().cols();
         if (targets.dtype() != DType.I32 || targets.elements() != logits.shape().rows()) {
             throw new ShapeException(
-                    "cross-entropy: targets " + targets + " do not fit logits " + logits.shape() + "; one I32 each row");
+                    "cross-entropy: targets "
+                            + targets
+                            + " do not fit logits "
+                            + logits.shape()
+                            + "; one I32 each row");
         }
         int counted = 0;
         for (int target : targets.toInts()) {
             if (target != ignore && (target < 0 || target >= classes)) {
-                throw new InputException("target: " + target + " is outside the vocabulary; use 0.." + (classes - 1)
-                        + " or " + ignore + " to ignore a position");
+                throw new InputException(
+                        "target: "
+                                + target
+                                + " is outside the vocabulary; use 0.."
+                                + (classes - 1)
+                                + " or "
+                                + ignore
+                                + " to ignore a position");
             }
             counted += target == ignore ? 0 : 1;
         }
@@ -71,8 +89,14 @@ public final class CrossEntropy {
         logits.dtype()
                 .kernels()
                 .crossEntropy(
-                        logits.address(), targets.address(), ignore, smoothing, loss.address(), lse.address(),
-                        logits.shape().rows(), classes);
+                        logits.address(),
+                        targets.address(),
+                        ignore,
+                        smoothing,
+                        loss.address(),
+                        lse.address(),
+                        logits.shape().rows(),
+                        classes);
         return new Rows(loss, lse, counted);
     }
 

@@ -4,6 +4,7 @@ import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
+
 import java.util.random.RandomGenerator;
 
 /// Inverted dropout: every element is zeroed with probability p, and the others are scaled by 1/(1−p).
@@ -13,7 +14,8 @@ public final class Dropout {
     /// @throws ConfigException if the probability is outside `[0, 1)`
     public static double checked(double probability) {
         if (!(probability >= 0 && probability < 1)) {
-            throw new ConfigException("dropout: probability " + probability + " is outside [0, 1); use for example 0.1");
+            throw new ConfigException(
+                    "dropout: probability " + probability + " is outside [0, 1); use for example 0.1");
         }
         return probability;
     }

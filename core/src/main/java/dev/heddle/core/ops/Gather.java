@@ -7,8 +7,10 @@ import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
-import java.util.Arrays;
+
 import org.jspecify.annotations.Nullable;
+
+import java.util.Arrays;
 
 /// Rows of a table by index: the embedding look-up.
 public final class Gather {
@@ -20,13 +22,14 @@ public final class Gather {
     /// @throws InputException if an index is outside `0..V−1`
     public static Tensor rows(Tensor table, Tensor index, String what) {
         if (index.dtype() != DType.I32 || table.rank() != 2) {
-            throw new ShapeException(what + ": a table [V, D] and I32 indices are needed, found " + table.shape() + " and "
-                    + index);
+            throw new ShapeException(
+                    what + ": a table [V, D] and I32 indices are needed, found " + table.shape() + " and " + index);
         }
         int size = table.dim(0);
         for (int i : index.toInts()) {
             if (i < 0 || i >= size) {
-                throw new InputException(what + ": " + i + " is outside the table of " + size + "; use 0.." + (size - 1));
+                throw new InputException(
+                        what + ": " + i + " is outside the table of " + size + "; use 0.." + (size - 1));
             }
         }
         Kernels kernels = table.dtype().kernels();

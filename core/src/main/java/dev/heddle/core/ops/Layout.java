@@ -6,9 +6,11 @@ import dev.heddle.core.kernel.Parallel;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.Arrays;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// Operations that move elements without changing them.
 public final class Layout {
@@ -107,13 +109,16 @@ public final class Layout {
         int[] sizes = Arrays.copyOf(y.shape().toArray(), outer);
         long bytes = block;
         long target = y.address();
-        Parallel.ranges(blocks, Math.max(1, COPY_GRAIN_BYTES / bytes), (from, to) -> {
-            int[] index = unravel(from, sizes);
-            for (long b = from; b < to; b++) {
-                copyBlock(source + dot(index, strides), target + b * bytes, bytes);
-                advance(index, sizes);
-            }
-        });
+        Parallel.ranges(
+                blocks,
+                Math.max(1, COPY_GRAIN_BYTES / bytes),
+                (from, to) -> {
+                    int[] index = unravel(from, sizes);
+                    for (long b = from; b < to; b++) {
+                        copyBlock(source + dot(index, strides), target + b * bytes, bytes);
+                        advance(index, sizes);
+                    }
+                });
     }
 
     private static void copyBlock(long from, long to, long bytes) {
@@ -211,11 +216,14 @@ public final class Layout {
         long target = y.address() + start * inner;
         long sourceStep = x.dim(axis) * inner;
         long targetStep = y.dim(axis) * inner;
-        Parallel.ranges(outer, Math.max(1, COPY_GRAIN_BYTES / run), (low, high) -> {
-            for (long o = low; o < high; o++) {
-                Native.copy(source + o * sourceStep, target + o * targetStep, run);
-            }
-        });
+        Parallel.ranges(
+                outer,
+                Math.max(1, COPY_GRAIN_BYTES / run),
+                (low, high) -> {
+                    for (long o = low; o < high; o++) {
+                        Native.copy(source + o * sourceStep, target + o * targetStep, run);
+                    }
+                });
     }
 
     /// Repeats axes of size 1 (and missing leading axes) up to a shape.
@@ -251,8 +259,13 @@ public final class Layout {
             int left = i <= a.rank() ? a.dim(-i) : 1;
             int right = i <= b.rank() ? b.dim(-i) : 1;
             if (left != right && left != 1 && right != 1) {
-                throw new ShapeException("operands: shapes " + a + " and " + b + " do not broadcast; sizes must be "
-                        + "equal or 1, from the last axis on");
+                throw new ShapeException(
+                        "operands: shapes "
+                                + a
+                                + " and "
+                                + b
+                                + " do not broadcast; sizes must be "
+                                + "equal or 1, from the last axis on");
             }
             sizes[rank - i] = left == 1 ? right : left;
         }

@@ -6,6 +6,7 @@ import dev.heddle.core.kernel.WorkMeter;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /// Matrix products. Leading axes are a batch; a second factor of rank 2 is shared by the whole batch.
@@ -26,7 +27,11 @@ public final class MatMul {
     public static Tensor linear(Tensor x, Tensor w, @Nullable Tensor bias) {
         if (w.rank() != 2 || x.rank() < 1 || x.dim(-1) != w.dim(1) || w.dtype() != x.dtype()) {
             throw new ShapeException(
-                    "linear: input " + x + " does not fit weight " + w + "; its last axis and type must be the weight's");
+                    "linear: input "
+                            + x
+                            + " does not fit weight "
+                            + w
+                            + "; its last axis and type must be the weight's");
         }
         Shape out = x.shape().with(-1, w.dim(0));
         Tensor rows = Layout.reshape(x, Shape.of(Math.toIntExact(x.shape().rows()), x.dim(-1)));
@@ -39,10 +44,11 @@ public final class MatMul {
         boolean shared = b.rank() == 2 && a.rank() > 2;
         return Autograd.record(
                 y,
-                dy -> new @Nullable Tensor[] {
-                    a.isDifferentiable() ? gradientOfA(dy, transA, b, transB) : null,
-                    b.isDifferentiable() ? gradientOfB(dy, a, transA, transB, shared) : null
-                },
+                dy ->
+                        new @Nullable Tensor[] {
+                            a.isDifferentiable() ? gradientOfA(dy, transA, b, transB) : null,
+                            b.isDifferentiable() ? gradientOfB(dy, a, transA, transB, shared) : null
+                        },
                 a,
                 b);
     }
@@ -89,14 +95,34 @@ public final class MatMul {
         }
         Blas blas = a.dtype().blas();
         blas.gemmBatched(
-                transA, transB, m, n, k, 1, a.address(), a.dim(-1), (long) m * k, b.address(), b.dim(-1), (long) k * n,
-                0, y.address(), n, (long) m * n, Math.toIntExact(batchShape.elements()));
+                transA,
+                transB,
+                m,
+                n,
+                k,
+                1,
+                a.address(),
+                a.dim(-1),
+                (long) m * k,
+                b.address(),
+                b.dim(-1),
+                (long) k * n,
+                0,
+                y.address(),
+                n,
+                (long) m * n,
+                Math.toIntExact(batchShape.elements()));
         return Autograd.record(y, dy -> new Tensor[0], a.detach(), b.detach());
     }
 
     private static ShapeException mismatch(Tensor a, boolean transA, Tensor b, boolean transB) {
-        return new ShapeException("matrix product: " + a + (transA ? " transposed" : "") + " times " + b
-                + (transB ? " transposed" : "")
-                + " does not fit; batch axes must be equal, inner sizes and types the same");
+        return new ShapeException(
+                "matrix product: "
+                        + a
+                        + (transA ? " transposed" : "")
+                        + " times "
+                        + b
+                        + (transB ? " transposed" : "")
+                        + " does not fit; batch axes must be equal, inner sizes and types the same");
     }
 }

@@ -4,9 +4,11 @@ import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.kernel.Kernels;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Tensor;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// Layer norm (arXiv 1607.06450) and RMS norm (arXiv 1910.07467) over the last axis, any leading shape.
 public final class Normalization {
@@ -23,7 +25,14 @@ public final class Normalization {
         Tensor mean = Tensor.uninitialised(x.dtype(), Math.toIntExact(rows));
         Tensor rstd = Tensor.uninitialised(x.dtype(), Math.toIntExact(rows));
         kernels.layerNorm(
-                x.address(), address(weight), address(bias), eps, y.address(), mean.address(), rstd.address(), rows,
+                x.address(),
+                address(weight),
+                address(bias),
+                eps,
+                y.address(),
+                mean.address(),
+                rstd.address(),
+                rows,
                 cols);
         Tensor[] inputs = present(x, weight, bias);
         return Autograd.record(
@@ -33,8 +42,16 @@ public final class Normalization {
                     Tensor dWeight = weight == null ? null : Tensor.zeros(x.dtype(), cols);
                     Tensor dBias = bias == null ? null : Tensor.zeros(x.dtype(), cols);
                     kernels.layerNormBackward(
-                            x.address(), address(weight), mean.address(), rstd.address(), dy.address(), dx.address(),
-                            address(dWeight), address(dBias), rows, cols);
+                            x.address(),
+                            address(weight),
+                            mean.address(),
+                            rstd.address(),
+                            dy.address(),
+                            dx.address(),
+                            address(dWeight),
+                            address(dBias),
+                            rows,
+                            cols);
                     return present(dx, dWeight, dBias);
                 },
                 inputs);
@@ -56,8 +73,15 @@ public final class Normalization {
                     Tensor dx = Tensor.uninitialised(x.dtype(), x.shape());
                     Tensor dWeight = weight == null ? null : Tensor.zeros(x.dtype(), cols);
                     kernels.rmsNormBackward(
-                            x.address(), address(weight), offset, rstd.address(), dy.address(), dx.address(),
-                            address(dWeight), rows, cols);
+                            x.address(),
+                            address(weight),
+                            offset,
+                            rstd.address(),
+                            dy.address(),
+                            dx.address(),
+                            address(dWeight),
+                            rows,
+                            cols);
                     return present(dx, dWeight);
                 },
                 inputs);
@@ -65,8 +89,14 @@ public final class Normalization {
 
     private static void check(Tensor x, @Nullable Tensor perColumn) {
         if (perColumn != null && perColumn.elements() != x.shape().cols()) {
-            throw new ShapeException("norm: weight " + perColumn.shape() + " does not fit the last axis of " + x.shape()
-                    + "; it must have " + x.shape().cols() + " elements");
+            throw new ShapeException(
+                    "norm: weight "
+                            + perColumn.shape()
+                            + " does not fit the last axis of "
+                            + x.shape()
+                            + "; it must have "
+                            + x.shape().cols()
+                            + " elements");
         }
     }
 

@@ -25,8 +25,7 @@ public final class Reduction {
         int at = x.shape().axis(axis);
         Shape kept = x.shape().with(at, 1);
         Tensor y = sumAxis(x, at).viewAs(x.shape().without(at));
-        return Autograd.record(
-                y, dy -> new Tensor[] {Layout.expandCopy(dy.viewAs(kept), x.shape())}, x);
+        return Autograd.record(y, dy -> new Tensor[] {Layout.expandCopy(dy.viewAs(kept), x.shape())}, x);
     }
 
     /// The sum of a broadcast tensor back to the shape it came from: the backward pass of broadcasting.

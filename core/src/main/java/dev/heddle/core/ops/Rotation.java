@@ -3,6 +3,7 @@ package dev.heddle.core.ops;
 import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /// The rotation of column pairs that rotary encodings are made of.
@@ -17,10 +18,20 @@ public final class Rotation {
     /// @param interleaved pairs columns (2i, 2i+1); otherwise (i, i + W)
     /// @throws ShapeException if the tables do not fit
     public static Tensor rotate(Tensor x, Tensor cos, Tensor sin, boolean interleaved) {
-        if (x.rank() < 3 || cos.rank() != 2 || !cos.shape().equals(sin.shape()) || cos.dim(0) != x.dim(-3)
-                || 2 * cos.dim(1) > x.dim(-1) || cos.dtype() != x.dtype()) {
-            throw new ShapeException("rotary: tables " + cos + " and " + sin.shape() + " do not fit " + x.shape()
-                    + "; [N, W] for [B, N, H, D] with 2W ≤ D and the same type are needed");
+        if (x.rank() < 3
+                || cos.rank() != 2
+                || !cos.shape().equals(sin.shape())
+                || cos.dim(0) != x.dim(-3)
+                || 2 * cos.dim(1) > x.dim(-1)
+                || cos.dtype() != x.dtype()) {
+            throw new ShapeException(
+                    "rotary: tables "
+                            + cos
+                            + " and "
+                            + sin.shape()
+                            + " do not fit "
+                            + x.shape()
+                            + "; [N, W] for [B, N, H, D] with 2W ≤ D and the same type are needed");
         }
         Tensor y = apply(x, cos, sin, interleaved, false);
         return Autograd.record(
@@ -35,8 +46,17 @@ public final class Rotation {
         x.dtype()
                 .kernels()
                 .rotary(
-                        x.address(), y.address(), cos.address(), sin.address(), tokens, cos.dim(0), heads, width,
-                        2 * cos.dim(1), interleaved, inverse);
+                        x.address(),
+                        y.address(),
+                        cos.address(),
+                        sin.address(),
+                        tokens,
+                        cos.dim(0),
+                        heads,
+                        width,
+                        2 * cos.dim(1),
+                        interleaved,
+                        inverse);
         return y;
     }
 }

@@ -32,8 +32,7 @@ public final class Softmax {
         Shape rows = x.rank() == 0 ? x.shape() : x.shape().without(-1);
         Tensor y = Tensor.uninitialised(x.dtype(), rows);
         logSumExpRows(x, y);
-        return Autograd.record(
-                y, dy -> new Tensor[] {Arithmetic.multiply(p, dy.viewAs(x.shape().with(-1, 1)))}, x);
+        return Autograd.record(y, dy -> new Tensor[] {Arithmetic.multiply(p, dy.viewAs(x.shape().with(-1, 1)))}, x);
     }
 
     private static void logSumExpRows(Tensor x, Tensor y) {

@@ -1,10 +1,13 @@
 package dev.heddle.core.optim;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.kernel.Kernels;
 import dev.heddle.core.nn.Parameter;
 import dev.heddle.core.tensor.Gradients;
 import dev.heddle.core.tensor.Tensor;
+
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -26,8 +29,16 @@ public final class AdamW {
         /// @throws ConfigException if a value is out of range
         public Settings {
             if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1 && eps > 0 && weightDecay >= 0)) {
-                throw new ConfigException("adamw: beta1 " + beta1 + ", beta2 " + beta2 + ", eps " + eps + ", weight decay "
-                        + weightDecay + "; betas must be in [0, 1), eps positive, decay 0 or more");
+                throw new ConfigException(
+                        "adamw: beta1 "
+                                + beta1
+                                + ", beta2 "
+                                + beta2
+                                + ", eps "
+                                + eps
+                                + ", weight decay "
+                                + weightDecay
+                                + "; betas must be in [0, 1), eps positive, decay 0 or more");
             }
         }
     }
@@ -35,11 +46,12 @@ public final class AdamW {
     public AdamW(Map<String, Parameter> parameters, Settings settings) {
         this.settings = settings;
         this.parameters = new LinkedHashMap<>(parameters);
-        parameters.forEach((name, parameter) -> {
-            Tensor value = parameter.value();
-            firstMoments.put(name, Tensor.zeros(value.dtype(), value.shape()));
-            secondMoments.put(name, Tensor.zeros(value.dtype(), value.shape()));
-        });
+        parameters.forEach(
+                (name, parameter) -> {
+                    Tensor value = parameter.value();
+                    firstMoments.put(name, Tensor.zeros(value.dtype(), value.shape()));
+                    secondMoments.put(name, Tensor.zeros(value.dtype(), value.shape()));
+                });
     }
 
     /// One update.
@@ -49,15 +61,26 @@ public final class AdamW {
         steps++;
         double correction1 = 1 - Math.pow(settings.beta1, steps);
         double correction2 = 1 - Math.pow(settings.beta2, steps);
-        parameters.forEach((name, parameter) -> {
-            Tensor value = parameter.value();
-            Tensor gradient = gradients.of(value);
-            Kernels kernels = value.dtype().kernels();
-            kernels.adamW(
-                    value.address(), gradient.address(), firstMoments.get(name).address(),
-                    secondMoments.get(name).address(), value.elements(), gradientScale, learningRate, settings.beta1,
-                    settings.beta2, settings.eps, value.rank() >= 2 ? settings.weightDecay : 0, correction1, correction2);
-        });
+        parameters.forEach(
+                (name, parameter) -> {
+                    Tensor value = parameter.value();
+                    Tensor gradient = gradients.of(value);
+                    Kernels kernels = value.dtype().kernels();
+                    kernels.adamW(
+                            value.address(),
+                            gradient.address(),
+                            requireNonNull(firstMoments.get(name)).address(),
+                            requireNonNull(secondMoments.get(name)).address(),
+                            value.elements(),
+                            gradientScale,
+                            learningRate,
+                            settings.beta1,
+                            settings.beta2,
+                            settings.eps,
+                            value.rank() >= 2 ? settings.weightDecay : 0,
+                            correction1,
+                            correction2);
+                });
     }
 
     /// Updates done so far.
@@ -77,13 +100,15 @@ public final class AdamW {
     ///
     /// @throws ConfigException if a moment is missing
     public void restore(Map<String, Tensor> saved, long stepsDone) {
-        state().forEach((name, tensor) -> {
-            Tensor source = saved.get(name);
-            if (source == null) {
-                throw new ConfigException("optimiser state: '" + name + "' is missing in the checkpoint");
-            }
-            tensor.copyFrom(source);
-        });
+        state().forEach(
+                        (name, tensor) -> {
+                            Tensor source = saved.get(name);
+                            if (source == null) {
+                                throw new ConfigException(
+                                        "optimiser state: '" + name + "' is missing in the checkpoint");
+                            }
+                            tensor.copyFrom(source);
+                        });
         steps = stepsDone;
     }
 }

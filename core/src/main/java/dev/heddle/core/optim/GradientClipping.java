@@ -5,6 +5,7 @@ import dev.heddle.core.ops.Arithmetic;
 import dev.heddle.core.ops.Reduction;
 import dev.heddle.core.tensor.Gradients;
 import dev.heddle.core.tensor.Tensor;
+
 import java.util.Collection;
 
 /// Clipping by the global norm, one norm over all parameters (a tied matrix counts once), as in PyTorch.

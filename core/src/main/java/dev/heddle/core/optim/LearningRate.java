@@ -18,8 +18,16 @@ public interface LearningRate {
     /// @throws ConfigException if warm-up is longer than decay or the rate less than the minimum
     static LearningRate warmupCosine(double rate, double minimum, long warmup, long decay) {
         if (warmup < 0 || warmup > decay || !(rate >= minimum) || !(minimum >= 0)) {
-            throw new ConfigException("learning rate: " + rate + " falling to " + minimum + ", warm-up " + warmup
-                    + " of " + decay + " iterations; use rate ≥ minimum ≥ 0 and 0 ≤ warm-up ≤ decay");
+            throw new ConfigException(
+                    "learning rate: "
+                            + rate
+                            + " falling to "
+                            + minimum
+                            + ", warm-up "
+                            + warmup
+                            + " of "
+                            + decay
+                            + " iterations; use rate ≥ minimum ≥ 0 and 0 ≤ warm-up ≤ decay");
         }
         return iteration -> {
             if (iteration < warmup) {

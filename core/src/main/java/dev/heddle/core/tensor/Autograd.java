@@ -2,6 +2,9 @@ package dev.heddle.core.tensor;
 
 import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.kernel.Kernels;
+
+import org.jspecify.annotations.Nullable;
+
 import java.lang.ref.Reference;
 import java.util.ArrayDeque;
 import java.util.HashMap;
@@ -12,7 +15,6 @@ import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 
 /// Reverse-mode differentiation on an eager tape.
 ///
@@ -148,8 +150,7 @@ public final class Autograd {
             if (summed.add(node)) {
                 // The first gradient may be shared with another node, so the sum needs memory of its own.
                 Tensor sum = Tensor.uninitialised(before.dtype(), before.shape());
-                kernels.binary(
-                        Kernels.Binary.ADD, before.address(), gradient.address(), sum.address(), sum.elements());
+                kernels.binary(Kernels.Binary.ADD, before.address(), gradient.address(), sum.address(), sum.elements());
                 gradients.put(node, sum);
             } else {
                 kernels.accumulate(gradient.address(), 1, before.address(), before.elements());
@@ -175,11 +176,12 @@ public final class Autograd {
                     back(call, fresh);
                 }
             }
-            gradients.forEach((node, gradient) -> {
-                if (node.call == null) {
-                    leaves.put(node, gradient);
-                }
-            });
+            gradients.forEach(
+                    (node, gradient) -> {
+                        if (node.call == null) {
+                            leaves.put(node, gradient);
+                        }
+                    });
             return new Gradients(leaves);
         }
 

@@ -1,7 +1,8 @@
 package dev.heddle.core.tensor;
 
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
+
+import java.util.Map;
 
 /// The gradients of one backward pass, by tensor.
 public final class Gradients {

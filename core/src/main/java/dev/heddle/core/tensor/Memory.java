@@ -1,6 +1,9 @@
 package dev.heddle.core.tensor;
 
 import dev.heddle.core.kernel.Native;
+
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Cleaner;
@@ -8,7 +11,6 @@ import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
-import org.jspecify.annotations.Nullable;
 
 /// The pool that all tensor memory comes from.
 ///

@@ -1,7 +1,8 @@
 package dev.heddle.core.tensor;
 
-import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
+
+import java.util.concurrent.atomic.AtomicLong;
 
 /// One entry of the tape: what made a tensor, or a leaf. The number orders entries by creation, which is a topological
 /// order, since an operation's inputs exist before its output.

@@ -1,8 +1,9 @@
 package dev.heddle.core.tensor;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// A stretch of work (a training step, a decode step) whose tensors go back to the pool together at its end.
 ///

@@ -1,6 +1,7 @@
 package dev.heddle.core.tensor;
 
 import dev.heddle.core.error.ShapeException;
+
 import java.util.Arrays;
 import java.util.stream.Collectors;
 
@@ -25,8 +26,12 @@ public final class Shape {
         long elements = 1;
         for (int size : sizes) {
             if (size < 0) {
-                throw new ShapeException("shape: size " + size + " in " + Arrays.toString(sizes)
-                        + " is negative; use sizes of 0 or more");
+                throw new ShapeException(
+                        "shape: size "
+                                + size
+                                + " in "
+                                + Arrays.toString(sizes)
+                                + " is negative; use sizes of 0 or more");
             }
             long high = Math.multiplyHigh(elements, size);
             elements *= size;

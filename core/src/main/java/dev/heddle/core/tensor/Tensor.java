@@ -3,10 +3,12 @@ package dev.heddle.core.tensor;
 import dev.heddle.core.error.HeddleException;
 import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.kernel.Native;
+
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /// A handle on dense, row-major data in native memory, immutable by convention: operations make new tensors, and only
 /// optimisers and caches write into memory they own.
@@ -95,8 +97,14 @@ public final class Tensor {
     private static Tensor sized(DType dtype, int values, int... sizes) {
         Shape shape = Shape.of(sizes);
         if (shape.elements() != values) {
-            throw new ShapeException("tensor: " + values + " values do not fill shape " + shape + ", which has "
-                    + shape.elements() + " elements");
+            throw new ShapeException(
+                    "tensor: "
+                            + values
+                            + " values do not fill shape "
+                            + shape
+                            + ", which has "
+                            + shape.elements()
+                            + " elements");
         }
         return uninitialised(dtype, shape);
     }
@@ -112,8 +120,16 @@ public final class Tensor {
     /// `Layout.reshape` for that).
     public Tensor viewAs(Shape other) {
         if (other.elements() != shape.elements()) {
-            throw new ShapeException("reshape: " + shape + " has " + shape.elements() + " elements and " + other
-                    + " has " + other.elements() + "; sizes must multiply to the same number");
+            throw new ShapeException(
+                    "reshape: "
+                            + shape
+                            + " has "
+                            + shape.elements()
+                            + " elements and "
+                            + other
+                            + " has "
+                            + other.elements()
+                            + "; sizes must multiply to the same number");
         }
         return new Tensor(buffer, offset, other, dtype, keepAlive);
     }
@@ -162,8 +178,8 @@ public final class Tensor {
     /// @throws HeddleException if the tensor's scope has ended
     public long address() {
         if (buffer.isClosed()) {
-            throw new HeddleException("tensor: " + this + " is used after its scope has ended; "
-                    + "hand it out with scope.keep(tensor)");
+            throw new HeddleException(
+                    "tensor: " + this + " is used after its scope has ended; " + "hand it out with scope.keep(tensor)");
         }
         return buffer.address() + offset;
     }

@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.heddle.core.error.HeddleException;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -12,12 +16,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class AtomicFileTest {
-    @TempDir
-    Path directory;
+    @TempDir Path directory;
 
     /// Takes a few bytes at a time until it is full, as a disk does.
     private record FullDisk(WritableByteChannel disk, int[] room) implements WritableByteChannel {
@@ -58,7 +59,8 @@ class AtomicFileTest {
             int bytes = room;
             assertThatThrownBy(() -> save(target, writer, bytes))
                     .isInstanceOf(HeddleException.class)
-                    .hasMessageStartingWith(target.toString()).hasMessageContaining("No space left on device");
+                    .hasMessageStartingWith(target.toString())
+                    .hasMessageContaining("No space left on device");
             assertThat(Files.readAllBytes(target)).isEqualTo(old);
             assertThat(files()).containsExactly("model.safetensors");
         }
@@ -77,10 +79,15 @@ class AtomicFileTest {
     @Test
     void aFailureOfTheContentLeavesTheOldFileAndNoOther() throws IOException {
         Path target = Files.writeString(directory.resolve("log"), "old");
-        assertThatThrownBy(() -> AtomicFile.write(target, channel -> {
-            channel.write(ByteBuffer.allocate(10));
-            throw new IllegalStateException("bug");
-        })).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(
+                        () ->
+                                AtomicFile.write(
+                                        target,
+                                        channel -> {
+                                            channel.write(ByteBuffer.allocate(10));
+                                            throw new IllegalStateException("bug");
+                                        }))
+                .isInstanceOf(IllegalStateException.class);
         assertThat(target).hasContent("old");
         assertThat(files()).containsExactly("log");
     }
@@ -102,7 +109,8 @@ class AtomicFileTest {
     void aPlaceThatCannotBeWrittenIsNamed() {
         Path target = directory.resolve("absent").resolve("model.safetensors");
         assertThatThrownBy(() -> new SafetensorsWriter().write(target))
-                .isInstanceOf(HeddleException.class).hasMessageStartingWith(target + ": could not be written");
+                .isInstanceOf(HeddleException.class)
+                .hasMessageStartingWith(target + ": could not be written");
         assertThatThrownBy(() -> new SafetensorsWriter().write(directory.getRoot()))
                 .isInstanceOf(HeddleException.class);
     }
@@ -111,17 +119,20 @@ class AtomicFileTest {
     void namesThatCannotBeReadBackAreNotWritten() throws IOException {
         var writer = new SafetensorsWriter().add(StoredTensor.of("w", new float[] {1}));
         assertThatThrownBy(() -> writer.add(StoredTensor.of("w", new float[] {1})))
-                .isInstanceOf(HeddleException.class).hasMessageContaining("'w' is taken");
+                .isInstanceOf(HeddleException.class)
+                .hasMessageContaining("'w' is taken");
         assertThatThrownBy(() -> writer.add(StoredTensor.of("__metadata__", new float[] {1})))
-                .isInstanceOf(HeddleException.class).hasMessageContaining("reserved");
+                .isInstanceOf(HeddleException.class)
+                .hasMessageContaining("reserved");
 
         Path target = directory.resolve("model.safetensors");
         for (String name : new String[] {"\ud800", "x".repeat(100_000)}) {
             var unreadable = new SafetensorsWriter().add(StoredTensor.of(name, new float[] {1}));
             assertThatThrownBy(() -> unreadable.write(target)).isInstanceOf(HeddleException.class);
         }
-        var deep = new SafetensorsWriter().add(
-                new StoredTensor("deep", StoredType.U8, new long[33], MemorySegment.ofArray(new byte[0])));
+        var deep =
+                new SafetensorsWriter()
+                        .add(new StoredTensor("deep", StoredType.U8, new long[33], MemorySegment.ofArray(new byte[0])));
         assertThatThrownBy(() -> deep.write(target)).isInstanceOf(HeddleException.class);
         assertThat(files()).isEmpty();
     }

@@ -5,16 +5,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.heddle.core.error.FileFormatException;
 import dev.heddle.core.error.ShapeException;
+
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 class ElementsTest {
     @Test
@@ -36,11 +38,12 @@ class ElementsTest {
     private static double half(int bits) {
         int exponent = bits >> 10 & 31;
         double fraction = (bits & 1023) / 1024.0;
-        double magnitude = switch (exponent) {
-            case 0 -> fraction * 0x1p-14;
-            case 31 -> fraction == 0 ? Double.POSITIVE_INFINITY : Double.NaN;
-            default -> (1 + fraction) * Math.pow(2, exponent - 15);
-        };
+        double magnitude =
+                switch (exponent) {
+                    case 0 -> fraction * 0x1p-14;
+                    case 31 -> fraction == 0 ? Double.POSITIVE_INFINITY : Double.NaN;
+                    default -> (1 + fraction) * Math.pow(2, exponent - 15);
+                };
         return bits >> 15 == 0 ? magnitude : -magnitude;
     }
 
@@ -63,8 +66,8 @@ class ElementsTest {
         double[] values = {1 / 3.0, -0.0, 1e300, Double.NaN, Double.NEGATIVE_INFINITY, Double.MIN_VALUE, 1 + 0x1p-24};
         var bytes = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
         bytes.asDoubleBuffer().put(values);
-        assertThat(file(StoredType.F64, bytes.array()).floats("t")).containsExactly(
-                1 / 3f, -0f, Float.POSITIVE_INFINITY, Float.NaN, Float.NEGATIVE_INFINITY, 0f, 1f);
+        assertThat(file(StoredType.F64, bytes.array()).floats("t"))
+                .containsExactly(1 / 3f, -0f, Float.POSITIVE_INFINITY, Float.NaN, Float.NEGATIVE_INFINITY, 0f, 1f);
         assertThat(file(StoredType.F64, bytes.array()).doubles("t")).containsExactly(values);
     }
 
@@ -74,8 +77,13 @@ class ElementsTest {
         var bytes = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
         bytes.asFloatBuffer().put(values);
         assertThat(file(StoredType.F32, bytes.array()).floats("t")).containsExactly(values);
-        assertThat(file(StoredType.F32, bytes.array()).doubles("t")).containsExactly(
-                (double) 0.1f, (double) Float.MIN_VALUE, (double) Float.MAX_VALUE, Double.NaN, Double.NEGATIVE_INFINITY);
+        assertThat(file(StoredType.F32, bytes.array()).doubles("t"))
+                .containsExactly(
+                        (double) 0.1f,
+                        (double) Float.MIN_VALUE,
+                        (double) Float.MAX_VALUE,
+                        Double.NaN,
+                        Double.NEGATIVE_INFINITY);
     }
 
     @Test
@@ -89,7 +97,8 @@ class ElementsTest {
 
     @Test
     void anI64OutsideI32IsRefused() {
-        assertThatThrownBy(() -> longs(5, 1L << 31).ints("t")).isInstanceOf(FileFormatException.class)
+        assertThatThrownBy(() -> longs(5, 1L << 31).ints("t"))
+                .isInstanceOf(FileFormatException.class)
                 .hasMessage("test: tensor 't' holds 2147483648 at element 1; as i32, use -2147483648 to 2147483647");
         assertThatThrownBy(() -> longs(Long.MIN_VALUE).ints("t")).isInstanceOf(FileFormatException.class);
     }
@@ -98,7 +107,8 @@ class ElementsTest {
     void aBooleanIsZeroOrOne() {
         assertThat(file(StoredType.BOOL, new byte[] {0, 1, 1}).booleans("t")).containsExactly(false, true, true);
         assertThatThrownBy(() -> file(StoredType.BOOL, new byte[] {0, 2}).booleans("t"))
-                .isInstanceOf(FileFormatException.class).hasMessageContaining("holds 2 at element 1");
+                .isInstanceOf(FileFormatException.class)
+                .hasMessageContaining("holds 2 at element 1");
     }
 
     @ParameterizedTest
@@ -118,8 +128,10 @@ class ElementsTest {
     }
 
     private static void assertMismatch(ThrowingCallable read, StoredType type) {
-        assertThatThrownBy(read).isInstanceOf(FileFormatException.class)
-                .hasMessageContaining("'t' is stored as " + type).hasMessageContaining("; read it as ");
+        assertThatThrownBy(read)
+                .isInstanceOf(FileFormatException.class)
+                .hasMessageContaining("'t' is stored as " + type)
+                .hasMessageContaining("; read it as ");
     }
 
     @Test
@@ -129,7 +141,8 @@ class ElementsTest {
             MemorySegment room = arena.allocate(4 * Integer.BYTES, 64).fill((byte) -1);
             file.copyInts("t", room.asSlice(4, 8));
             assertThat(room.toArray(ValueLayout.JAVA_INT)).containsExactly(-1, 3, 4, -1);
-            assertThatThrownBy(() -> file.copyInts("t", room)).isInstanceOf(ShapeException.class)
+            assertThatThrownBy(() -> file.copyInts("t", room))
+                    .isInstanceOf(ShapeException.class)
                     .hasMessage("destination: 16 bytes do not fit 2 elements as i32; use 2 × 4");
             assertThatThrownBy(() -> file.copyInts("t", room.asSlice(0, 9))).isInstanceOf(ShapeException.class);
         }
@@ -143,8 +156,9 @@ class ElementsTest {
 
     /// A file with one tensor `t` at an odd address.
     private static Safetensors file(StoredType type, byte[] data) {
-        String header = "{\"t\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[0,%d]}}"
-                .formatted(type, data.length / type.width(), data.length);
+        String header =
+                "{\"t\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[0,%d]}}"
+                        .formatted(type, data.length / type.width(), data.length);
         String odd = header.length() % 2 == 0 ? header + " " : header;
         return RawFile.open(RawFile.of(odd.getBytes(StandardCharsets.UTF_8), data));
     }

@@ -19,8 +19,12 @@ final class RawFile {
     }
 
     static byte[] claiming(long headerLength, byte[] header, byte[] data) {
-        return ByteBuffer.allocate(Long.BYTES + header.length + data.length).order(ByteOrder.LITTLE_ENDIAN)
-                .putLong(headerLength).put(header).put(data).array();
+        return ByteBuffer.allocate(Long.BYTES + header.length + data.length)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(headerLength)
+                .put(header)
+                .put(data)
+                .array();
     }
 
     static Safetensors open(byte[] file) {

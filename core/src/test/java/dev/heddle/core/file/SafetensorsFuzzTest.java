@@ -3,6 +3,10 @@ package dev.heddle.core.file;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.heddle.core.error.FileFormatException;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -17,8 +21,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /// Damages a valid file in thousands of ways. Whatever comes of it, it is a file or a [FileFormatException]: no other
 /// exception, no exhausted memory, no hang.
@@ -26,9 +28,35 @@ class SafetensorsFuzzTest {
     private static final int ROUNDS = 20_000;
 
     private static final String[] LIES = {
-        "-1", "0", "1", "9223372036854775807", "9223372036854775808", "4611686018427387904", "-9223372036854775808",
-        "18446744073709551616", "1e400", "0.5", "00", "[", "]", "{", "}", "\"", "\\", ",", ":", "null", "true",
-        "\"F64\"", "\"BOOL\"", "\"__metadata__\":", "\\ud800", "[[[[[[[[[[[[", "\u0000", "é", "\"a\":"
+        "-1",
+        "0",
+        "1",
+        "9223372036854775807",
+        "9223372036854775808",
+        "4611686018427387904",
+        "-9223372036854775808",
+        "18446744073709551616",
+        "1e400",
+        "0.5",
+        "00",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "\\",
+        ",",
+        ":",
+        "null",
+        "true",
+        "\"F64\"",
+        "\"BOOL\"",
+        "\"__metadata__\":",
+        "\\ud800",
+        "[[[[[[[[[[[[",
+        "\u0000",
+        "é",
+        "\"a\":"
     };
 
     @Test
@@ -70,8 +98,9 @@ class SafetensorsFuzzTest {
     private static byte[] sample() throws IOException {
         var writer = new SafetensorsWriter().metadata("config", "{\"width\": 12}");
         for (StoredType type : StoredType.values()) {
-            writer.add(new StoredTensor("w." + type, type, new long[] {2, 3},
-                    MemorySegment.ofArray(new byte[6 * type.width()])));
+            writer.add(
+                    new StoredTensor(
+                            "w." + type, type, new long[] {2, 3}, MemorySegment.ofArray(new byte[6 * type.width()])));
         }
         writer.add(StoredTensor.of("none", new float[0], 3, 0));
         var bytes = new ByteArrayOutputStream();
@@ -82,14 +111,15 @@ class SafetensorsFuzzTest {
     private static byte[] damage(byte[] whole, RandomGenerator random) {
         byte[] bytes = whole.clone();
         for (int blows = 1 + random.nextInt(3); blows > 0; blows--) {
-            bytes = switch (random.nextInt(6)) {
-                case 0 -> Arrays.copyOf(bytes, random.nextInt(bytes.length + 1));
-                case 1 -> Arrays.copyOf(bytes, bytes.length + random.nextInt(20));
-                case 2 -> flipBit(bytes, random);
-                case 3 -> lieAboutLength(bytes, random);
-                case 4 -> editHeader(bytes, random, "\\d+", LIES[random.nextInt(LIES.length)]);
-                default -> editHeader(bytes, random, "[\\p{Punct}]", LIES[random.nextInt(LIES.length)]);
-            };
+            bytes =
+                    switch (random.nextInt(6)) {
+                        case 0 -> Arrays.copyOf(bytes, random.nextInt(bytes.length + 1));
+                        case 1 -> Arrays.copyOf(bytes, bytes.length + random.nextInt(20));
+                        case 2 -> flipBit(bytes, random);
+                        case 3 -> lieAboutLength(bytes, random);
+                        case 4 -> editHeader(bytes, random, "\\d+", LIES[random.nextInt(LIES.length)]);
+                        default -> editHeader(bytes, random, "[\\p{Punct}]", LIES[random.nextInt(LIES.length)]);
+                    };
         }
         return bytes;
     }

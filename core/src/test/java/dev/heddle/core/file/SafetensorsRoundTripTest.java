@@ -2,6 +2,12 @@ package dev.heddle.core.file;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -14,15 +20,9 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.MethodSource;
 
 class SafetensorsRoundTripTest {
-    @TempDir
-    Path directory;
+    @TempDir Path directory;
 
     static Stream<Arguments> everyTypeInAwkwardShapes() {
         long[][] shapes = {{}, {0}, {1}, {7}, {3, 0, 5}, {2, 3, 5}, {1, 1, 1, 1, 1, 13}, {65_537}};
@@ -35,9 +35,16 @@ class SafetensorsRoundTripTest {
     void whatIsWrittenIsReadBack(StoredType type, long[] shape) {
         byte[] bytes = new byte[(int) Arrays.stream(shape).reduce(type.width(), (a, b) -> a * b)];
         new Random(17).nextBytes(bytes);
-        Path path = write(new SafetensorsWriter()
-                .add(new StoredTensor("odd", StoredType.U8, new long[] {3}, MemorySegment.ofArray(new byte[3])))
-                .add(new StoredTensor("it", type, shape, MemorySegment.ofArray(bytes))));
+        Path path =
+                write(
+                        new SafetensorsWriter()
+                                .add(
+                                        new StoredTensor(
+                                                "odd",
+                                                StoredType.U8,
+                                                new long[] {3},
+                                                MemorySegment.ofArray(new byte[3])))
+                                .add(new StoredTensor("it", type, shape, MemorySegment.ofArray(bytes))));
 
         try (var file = Safetensors.open(path)) {
             StoredTensor read = file.entry("it");
@@ -50,16 +57,18 @@ class SafetensorsRoundTripTest {
 
     @Test
     void metadataAndNamesKeepTheirOrderAndText() {
-        Path path = write(new SafetensorsWriter()
-                .metadata("zeta", "first\n\"quoted\" \\ \u0000")
-                .metadata("alpha", "")
-                .add(StoredTensor.of("später/ключ/織機/🧵", new boolean[] {true, false}, 2))
-                .add(StoredTensor.of("", new double[] {Math.PI}))
-                .add(StoredTensor.of("a", new int[] {-7}, 1, 1)));
+        Path path =
+                write(
+                        new SafetensorsWriter()
+                                .metadata("zeta", "first\n\"quoted\" \\ \u0000")
+                                .metadata("alpha", "")
+                                .add(StoredTensor.of("später/ключ/織機/🧵", new boolean[] {true, false}, 2))
+                                .add(StoredTensor.of("", new double[] {Math.PI}))
+                                .add(StoredTensor.of("a", new int[] {-7}, 1, 1)));
 
         try (var file = Safetensors.open(path)) {
-            assertThat(file.metadata()).containsExactly(
-                    Map.entry("zeta", "first\n\"quoted\" \\ \u0000"), Map.entry("alpha", ""));
+            assertThat(file.metadata())
+                    .containsExactly(Map.entry("zeta", "first\n\"quoted\" \\ \u0000"), Map.entry("alpha", ""));
             assertThat(file.entries().keySet()).containsExactly("später/ключ/織機/🧵", "", "a");
             assertThat(file.booleans("später/ключ/織機/🧵")).containsExactly(true, false);
             assertThat(file.doubles("")).containsExactly(Math.PI);
@@ -79,8 +88,12 @@ class SafetensorsRoundTripTest {
     void everyElementIsAlignedInTheFile() throws IOException {
         var writer = new SafetensorsWriter();
         for (StoredType type : StoredType.values()) {
-            writer.add(new StoredTensor("x".repeat(type.ordinal()) + type, type, new long[] {3},
-                    MemorySegment.ofArray(new byte[3 * type.width()])));
+            writer.add(
+                    new StoredTensor(
+                            "x".repeat(type.ordinal()) + type,
+                            type,
+                            new long[] {3},
+                            MemorySegment.ofArray(new byte[3 * type.width()])));
         }
         Path path = write(writer);
 
@@ -93,15 +106,19 @@ class SafetensorsRoundTripTest {
 
     @Test
     void theFormatIsTheDocumentedOne() throws IOException {
-        Path path = write(new SafetensorsWriter()
-                .metadata("k", "v")
-                .add(StoredTensor.of("b", new boolean[] {true}, 1))
-                .add(StoredTensor.of("f", new float[] {1, -2}, 2)));
+        Path path =
+                write(
+                        new SafetensorsWriter()
+                                .metadata("k", "v")
+                                .add(StoredTensor.of("b", new boolean[] {true}, 1))
+                                .add(StoredTensor.of("f", new float[] {1, -2}, 2)));
 
         ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(path)).order(ByteOrder.LITTLE_ENDIAN);
         byte[] header = new byte[(int) bytes.getLong()];
         bytes.get(header);
-        assertThat(new String(header).stripTrailing()).isEqualTo("""
+        assertThat(new String(header).stripTrailing())
+                .isEqualTo(
+                        """
                 {"__metadata__":{"k":"v"},\
                 "b":{"dtype":"BOOL","shape":[1],"data_offsets":[8,9]},\
                 "f":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""");
@@ -114,12 +131,15 @@ class SafetensorsRoundTripTest {
     @Test
     void aFileOfMoreThanTwoGibibytesIsRead() throws IOException {
         long bytes = 3L << 30;
-        byte[] start = RawFile.of("{\"big\":{\"dtype\":\"I8\",\"shape\":[%d],\"data_offsets\":[0,%d]}}"
-                .formatted(bytes, bytes), 0);
+        byte[] start =
+                RawFile.of(
+                        "{\"big\":{\"dtype\":\"I8\",\"shape\":[%d],\"data_offsets\":[0,%d]}}".formatted(bytes, bytes),
+                        0);
         Path path = directory.resolve("big.safetensors");
         // Sparse: only the two ends take room on the disk.
-        try (var channel = Files.newByteChannel(path, StandardOpenOption.CREATE_NEW,
-                StandardOpenOption.WRITE, StandardOpenOption.SPARSE)) {
+        try (var channel =
+                Files.newByteChannel(
+                        path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, StandardOpenOption.SPARSE)) {
             channel.write(ByteBuffer.wrap(start));
             channel.position(start.length + bytes - 1).write(ByteBuffer.wrap(new byte[] {42}));
         }

@@ -3,6 +3,7 @@ package dev.heddle.core.nd4j;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.heddle.core.tensor.Tensor;
+
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;

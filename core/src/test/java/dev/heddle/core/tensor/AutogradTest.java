@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.heddle.core.ops.Arithmetic;
 import dev.heddle.core.ops.Reduction;
+
 import org.junit.jupiter.api.Test;
 
 class AutogradTest {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.heddle.core.error.HeddleException;
+
 import org.junit.jupiter.api.Test;
 
 class ScopeTest {
