@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 
 import java.lang.ref.Reference;
 import java.util.ArrayDeque;
-import java.util.HashMap;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -135,39 +136,67 @@ public final class Autograd {
         return inference(sweep::run);
     }
 
-    /// One backward pass.
+    /// One backward pass. The memory of a gradient goes back to the pool as soon as it has been passed on: the next
+    /// operation then finds it still in the cache.
     private static final class Sweep {
+        private final long mark = Memory.Buffer.mark();
         private final Map<Node, Tensor> gradients = new IdentityHashMap<>();
+        private final Map<Memory.Buffer, Integer> uses = new IdentityHashMap<>();
         private final Set<Node> summed = new HashSet<>();
+        private final List<Tensor> spent = new ArrayList<>();
 
         void add(Node node, Tensor gradient) {
             Tensor before = gradients.get(node);
             if (before == null) {
-                gradients.put(node, gradient);
+                put(node, gradient);
                 return;
             }
             Kernels kernels = before.dtype().kernels();
             if (summed.add(node)) {
                 // The first gradient may be shared with another node, so the sum needs memory of its own.
                 Tensor sum = Tensor.uninitialised(before.dtype(), before.shape());
-                kernels.binary(Kernels.Binary.ADD, before.address(), gradient.address(), sum.address(), sum.elements());
-                gradients.put(node, sum);
+                kernels.binary(
+                        Kernels.Binary.ADD, before.address(), gradient.address(), sum.address(), sum.elements());
+                remove(node);
+                put(node, sum);
+                spent.add(before);
             } else {
                 kernels.accumulate(gradient.address(), 1, before.address(), before.elements());
             }
-            Reference.reachabilityFence(before);
-            Reference.reachabilityFence(gradient);
+            spent.add(gradient);
+        }
+
+        private void put(Node node, Tensor gradient) {
+            gradients.put(node, gradient);
+            uses.merge(gradient.buffer(), 1, Integer::sum);
+        }
+
+        private @Nullable Tensor remove(Node node) {
+            Tensor gradient = gradients.remove(node);
+            if (gradient != null) {
+                uses.computeIfPresent(gradient.buffer(), (buffer, count) -> count == 1 ? null : count - 1);
+            }
+            return gradient;
+        }
+
+        // Only what this pass made itself: a backward function may also return a tensor that others hold.
+        private void discardSpent() {
+            for (Tensor gradient : spent) {
+                if (gradient.buffer().isYoungerThan(mark) && !uses.containsKey(gradient.buffer())) {
+                    gradient.buffer().close();
+                }
+            }
+            spent.clear();
         }
 
         Gradients run() {
             PriorityQueue<Node.Call> queue = new PriorityQueue<>((a, b) -> Long.compare(last(b), last(a)));
-            Map<Node.Call, Boolean> queued = new IdentityHashMap<>();
-            Map<Node, Tensor> leaves = new HashMap<>();
+            Set<Node.Call> queued = Collections.newSetFromMap(new IdentityHashMap<>());
             ArrayDeque<Node> fresh = new ArrayDeque<>(gradients.keySet());
             while (!fresh.isEmpty() || !queue.isEmpty()) {
                 while (!fresh.isEmpty()) {
                     Node.Call call = fresh.pop().call;
-                    if (call != null && queued.put(call, true) == null) {
+                    if (call != null && queued.add(call)) {
                         queue.add(call);
                     }
                 }
@@ -176,13 +205,8 @@ public final class Autograd {
                     back(call, fresh);
                 }
             }
-            gradients.forEach(
-                    (node, gradient) -> {
-                        if (node.call == null) {
-                            leaves.put(node, gradient);
-                        }
-                    });
-            return new Gradients(leaves);
+            gradients.keySet().removeIf(node -> node.call != null);
+            return new Gradients(gradients);
         }
 
         private static long last(Node.Call call) {
@@ -192,7 +216,7 @@ public final class Autograd {
         private void back(Node.Call call, ArrayDeque<Node> fresh) {
             @Nullable Tensor[] outputGradients = new Tensor[call.outputs.length];
             for (int i = 0; i < outputGradients.length; i++) {
-                outputGradients[i] = gradients.remove(call.outputs[i]);
+                outputGradients[i] = remove(call.outputs[i]);
             }
             @Nullable Tensor[] inputGradients = call.backward.apply(outputGradients);
             for (int i = 0; i < call.inputs.length; i++) {
@@ -203,7 +227,12 @@ public final class Autograd {
                     fresh.add(input);
                 }
             }
-            Reference.reachabilityFence(outputGradients);
+            for (Tensor gradient : outputGradients) {
+                if (gradient != null) {
+                    spent.add(gradient);
+                }
+            }
+            discardSpent();
         }
     }
 }

@@ -10,6 +10,7 @@ import java.lang.ref.Cleaner;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /// The pool that all tensor memory comes from.
@@ -66,7 +67,7 @@ public final class Memory {
         if (POISON) {
             Native.ALL.asSlice(block.address, block.bytes).fill((byte) 0xFF);
         }
-        Buffer buffer = new Buffer(block);
+        Buffer buffer = new Buffer(block.address, new Lease(block, new AtomicBoolean()));
         Scope scope = Scope.current();
         if (scope == null) {
             handToCollector(buffer);
@@ -77,17 +78,19 @@ public final class Memory {
     }
 
     /// Memory that belongs to somebody else and never enters the pool.
-    static Buffer foreign(long address, long bytes) {
-        return new Buffer(new Block(address, bytes, null));
+    static Buffer foreign(long address) {
+        return new Buffer(address, null);
     }
 
     /// Lets the garbage collector decide when the buffer's block comes back.
     static void handToCollector(Buffer buffer) {
-        Block block = buffer.block;
-        CLEANER.register(buffer, () -> release(block));
+        Lease lease = buffer.lease;
+        if (lease != null) {
+            CLEANER.register(buffer, lease::end);
+        }
     }
 
-    static void release(Block block) {
+    private static void release(Block block) {
         LIVE.addAndGet(-block.bytes);
         synchronized (FREE) {
             FREE.computeIfAbsent(block.bytes, size -> new ArrayDeque<>()).push(block);
@@ -141,32 +144,53 @@ public final class Memory {
         }
     }
 
+    /// The one right to give a block back, used by whichever comes first: the scope's end, the backward pass, the
+    /// garbage collector.
+    private record Lease(Block block, AtomicBoolean returned) {
+        boolean end() {
+            boolean first = returned.compareAndSet(false, true);
+            if (first) {
+                release(block);
+            }
+            return first;
+        }
+    }
+
     /// The memory of one or more tensors that share it. The address goes when the memory goes back to the pool.
     static final class Buffer {
-        private final Block block;
-        private volatile boolean closed;
+        private static final AtomicLong COUNTER = new AtomicLong();
 
-        private Buffer(Block block) {
-            this.block = block;
+        private final long number = COUNTER.getAndIncrement();
+        private final long address;
+        private final @Nullable Lease lease;
+
+        private Buffer(long address, @Nullable Lease lease) {
+            this.address = address;
+            this.lease = lease;
         }
 
         long address() {
-            return block.address;
-        }
-
-        long bytes() {
-            return block.bytes;
+            return address;
         }
 
         boolean isClosed() {
-            return closed;
+            return lease != null && lease.returned.get();
         }
 
+        /// Gives the memory back; does nothing the second time, nor for memory of somebody else.
         void close() {
-            if (!closed) {
-                closed = true;
-                release(block);
+            if (lease != null) {
+                lease.end();
             }
+        }
+
+        /// A number greater than that of every buffer made so far.
+        static long mark() {
+            return COUNTER.get();
+        }
+
+        boolean isYoungerThan(long mark) {
+            return number >= mark;
         }
     }
 }

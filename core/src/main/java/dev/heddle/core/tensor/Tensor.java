@@ -113,7 +113,7 @@ public final class Tensor {
     ///
     /// @param address 64-bit address of the first element
     public static Tensor wrap(DType dtype, Shape shape, long address, Object owner) {
-        return new Tensor(Memory.foreign(address, shape.elements() * dtype.bytes()), 0, shape, dtype, owner);
+        return new Tensor(Memory.foreign(address), 0, shape, dtype, owner);
     }
 
     /// The same memory under another shape of the same number of elements; not recorded on the tape (see

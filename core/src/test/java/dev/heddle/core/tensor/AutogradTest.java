@@ -49,4 +49,29 @@ class AutogradTest {
         }
         assertThat(Autograd.gradients(y).of(x).item()).isCloseTo(1, within(0.0));
     }
+
+    @Test
+    void aGradientSharedByManyPathsSurvivesUntilTheLast() {
+        Tensor x = Autograd.variable(Tensor.of(new double[] {1, 2}, 2));
+        Tensor twice = Arithmetic.add(x, x);
+        Tensor loss = Reduction.sum(Arithmetic.add(Arithmetic.add(twice, x), Arithmetic.add(x, twice)));
+        assertThat(Autograd.gradients(loss).of(x).toDoubles()).containsExactly(6, 6);
+    }
+
+    @Test
+    void passedOnGradientsReturnToThePoolDuringTheBackwardPass() {
+        try (Scope scope = Scope.open()) {
+            Tensor x = Autograd.variable(Tensor.full(DType.F32, Shape.of(1 << 18), 1));
+            Tensor y = x;
+            for (int i = 0; i < 20; i++) {
+                y = Arithmetic.affine(y, 1.01, 0);
+            }
+            Tensor cotangent = Tensor.full(DType.F32, y.shape(), 1);
+            long before = Memory.liveBytes();
+            Memory.resetPeak();
+            Gradients gradients = Autograd.gradients(y, cotangent);
+            assertThat(Memory.peakBytes() - before).isLessThanOrEqualTo(2 * x.bytes());
+            assertThat(gradients.of(x).at(7)).isCloseTo(Math.pow(1.01, 20), within(1e-5));
+        }
+    }
 }
