@@ -155,8 +155,7 @@ public final class Autograd {
             if (summed.add(node)) {
                 // The first gradient may be shared with another node, so the sum needs memory of its own.
                 Tensor sum = Tensor.uninitialised(before.dtype(), before.shape());
-                kernels.binary(
-                        Kernels.Binary.ADD, before.address(), gradient.address(), sum.address(), sum.elements());
+                kernels.binary(Kernels.Binary.ADD, before.address(), gradient.address(), sum.address(), sum.elements());
                 remove(node);
                 put(node, sum);
                 spent.add(before);
