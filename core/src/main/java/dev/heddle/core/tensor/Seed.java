@@ -17,7 +17,7 @@ public record Seed(long value) {
 
     /// The seed of a named use.
     public Seed split(String name) {
-        long mixed = value;
+        long mixed = mix(value);
         for (int i = 0; i < name.length(); i++) {
             mixed = mix(mixed + name.charAt(i));
         }
@@ -26,7 +26,7 @@ public record Seed(long value) {
 
     /// The seed of a numbered use: a layer, a step.
     public Seed split(long index) {
-        return new Seed(mix(mix(value) + index));
+        return new Seed(mix(mix(value ^ 0x5851F42D4C957F2DL) + index));
     }
 
     /// A fresh generator that starts from this seed.
