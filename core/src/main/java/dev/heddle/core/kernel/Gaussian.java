@@ -48,6 +48,9 @@ final class Gaussian {
     /// `erfc(t) = (t/π)·e^(−t²)·∫ e^(−u²)/(u² + t²) du`, t = x/√2, with the correction for the pole at u = i·t
     /// (Chiarella and Reichel 1968; Hunter and Regan 1972).
     private static double tail(double x) {
+        if (x > 40) {
+            return 0;
+        }
         double t2 = x * x / 2;
         double t = Math.sqrt(t2);
         double sum = 0;

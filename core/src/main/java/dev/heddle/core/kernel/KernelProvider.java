@@ -1,6 +1,7 @@
 package dev.heddle.core.kernel;
 
 import dev.heddle.core.error.ConfigException;
+
 import java.lang.System.Logger.Level;
 import java.util.List;
 
@@ -60,9 +61,12 @@ public final class KernelProvider {
         }
         if (!modulePresent()) {
             String reason = "the module " + MODULE + " is not present";
-            System.getLogger(KernelProvider.class.getName()).log(Level.WARNING,
-                    reason + ": the scalar kernels run, which are many times slower; start Java with --add-modules "
-                            + MODULE);
+            System.getLogger(KernelProvider.class.getName())
+                    .log(
+                            Level.WARNING,
+                            reason
+                                    + ": the scalar kernels run, which are many times slower; start Java with --add-modules "
+                                    + MODULE);
             return scalar(reason);
         }
         return Vectors.choice(wanted.isEmpty() ? "the module " + MODULE + " is present" : "asked for by " + KERNELS);

@@ -1,12 +1,13 @@
 package dev.heddle.core.kernel;
 
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
+
+import java.nio.ByteOrder;
 
 /// The vector shape, chosen once, and how vectors are read, written and added up.
 final class Lanes {
@@ -90,5 +91,4 @@ final class Lanes {
     static float max(FloatVector v) {
         return v.reduceLanes(VectorOperators.MAX);
     }
-
 }

@@ -31,7 +31,7 @@ final class VectorActivationSlope {
             case SILU -> silu(x, y, n);
             case QUICK_GELU -> quickGelu(x, y, n);
             case SIGMOID -> sigmoid(x, y, n);
-            case IDENTITY -> one(x, y, n);
+            case IDENTITY -> ones(y, n);
         }
     }
 
@@ -79,10 +79,6 @@ final class VectorActivationSlope {
         FloatVector e = VectorMath.expFlushed(x.abs().neg());
         FloatVector scale = all(1f).div(e.add(1f));
         return e.mul(scale).mul(scale);
-    }
-
-    private static FloatVector one(FloatVector x) {
-        return all(1f);
     }
 
     private static void relu(long x, long y, int n) {
@@ -162,14 +158,13 @@ final class VectorActivationSlope {
         }
     }
 
-    private static void one(long x, long y, int n) {
+    private static void ones(long y, int n) {
         int i = 0;
         for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(one(load(x + 4L * i)), y + 4L * i);
+            store(all(1f), y + 4L * i);
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(one(load(x + 4L * i, tail)), y + 4L * i, tail);
+            store(all(1f), y + 4L * i, first(n - i));
         }
     }
 }

@@ -76,9 +76,11 @@ final class VectorMath {
         VectorMask<Float> subnormal = x.compare(VectorOperators.LT, Float.MIN_NORMAL);
         IntVector bits = x.blend(x.mul(0x1p23f), subnormal).reinterpretAsInts();
         IntVector fromRootHalf = bits.sub(ROOT_HALF_BITS);
-        FloatVector exponent = (FloatVector) fromRootHalf
-                .lanewise(VectorOperators.ASHR, MANTISSA_BITS)
-                .convertShape(VectorOperators.I2F, Lanes.FLOATS, 0);
+        FloatVector exponent =
+                (FloatVector)
+                        fromRootHalf
+                                .lanewise(VectorOperators.ASHR, MANTISSA_BITS)
+                                .convertShape(VectorOperators.I2F, Lanes.FLOATS, 0);
         exponent = exponent.blend(exponent.sub(MANTISSA_BITS), subnormal);
         FloatVector f = fromRootHalf.and(0x7FFFFF).add(ROOT_HALF_BITS).reinterpretAsFloats().sub(1f);
         FloatVector result = logReduced(f, exponent);

@@ -88,8 +88,13 @@ final class VectorMatrix {
         for (int r = from; r < to; r += TILE) {
             int height = Math.min(TILE, to - r);
             for (int c = 0; c < cols; c += TILE) {
-                tile(a + 4L * ((long) r * cols + c), out + 4L * ((long) c * rows + r), height,
-                        Math.min(TILE, cols - c), rows, cols);
+                tile(
+                        a + 4L * ((long) r * cols + c),
+                        out + 4L * ((long) c * rows + r),
+                        height,
+                        Math.min(TILE, cols - c),
+                        rows,
+                        cols);
             }
         }
     }

@@ -6,9 +6,10 @@ import static dev.heddle.core.kernel.Lanes.first;
 import static dev.heddle.core.kernel.Lanes.load;
 import static dev.heddle.core.kernel.Lanes.zero;
 
-import java.lang.foreign.Arena;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+
+import java.lang.foreign.Arena;
 
 /// Sums and maxima, always added in an order that depends on the size only.
 final class VectorReduce {
@@ -141,8 +142,7 @@ final class VectorReduce {
             return sum(a, (int) n);
         }
         double[] sums = new double[Math.toIntExact((n + BLOCK - 1) / BLOCK)];
-        Parallel.ranges(n, BLOCK, (from, to) ->
-                sums[(int) (from / BLOCK)] = sum(a + 4 * from, (int) (to - from)));
+        Parallel.ranges(n, BLOCK, (from, to) -> sums[(int) (from / BLOCK)] = sum(a + 4 * from, (int) (to - from)));
         double total = 0;
         for (double s : sums) {
             total += s;
@@ -173,10 +173,14 @@ final class VectorReduce {
 
     /// `out[c] = Σ_r a[r, c]`.
     static void sumRows(long a, long out, long rows, int cols) {
-        overRows(rows, cols, out, (from, to, row) -> {
-            for (long r = from; r < to; r++) {
-                VectorElementwise.add(row, a + 4 * r * cols, row, cols);
-            }
-        });
+        overRows(
+                rows,
+                cols,
+                out,
+                (from, to, row) -> {
+                    for (long r = from; r < to; r++) {
+                        VectorElementwise.add(row, a + 4 * r * cols, row, cols);
+                    }
+                });
     }
 }

@@ -76,7 +76,9 @@ final class KernelCheck {
             }
             double error = Math.abs(got[i] - wanted[i]) / (Math.abs(wanted[i]) + scale);
             assertThat(error)
-                    .as("%s, output %d, element %d of %d: %s, wanted %s", name, output, i, got.length, got[i], wanted[i])
+                    .as(
+                            "%s, output %d, element %d of %d: %s, wanted %s",
+                            name, output, i, got.length, got[i], wanted[i])
                     .isLessThanOrEqualTo(tolerance);
         }
     }
