@@ -35,4 +35,20 @@ public interface Subject {
     default long stateElements(int length) {
         return 0;
     }
+
+    /// True if gradients flow through this form to every input and parameter: the suite then compares them with those of
+    /// the parallel form.
+    default boolean trains(Form form) {
+        return form instanceof Form.Parallel;
+    }
+
+    /// The form that a golden file of this mode (`parallel`, `recurrent`, `decode` …) is about.
+    default Form form(String mode) {
+        return Form.PARALLEL;
+    }
+
+    /// The longest sequence that can be run, in tokens.
+    default int longest() {
+        return Integer.MAX_VALUE;
+    }
 }
