@@ -1,0 +1,139 @@
+package dev.heddle.testkit;
+
+import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.Variant;
+import dev.heddle.core.error.FileFormatException;
+import dev.heddle.core.tensor.Autograd;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Gradients;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Tensor;
+import dev.heddle.testkit.GoldenFile.GradientName;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/// One run of one golden file in one element type.
+final class GoldenRun {
+    private static final String GRADIENT_NORM = "grad_norm";
+
+    private final GoldenFile file;
+    private final DType dtype;
+    private final Map<String, Tensor> inputs = new LinkedHashMap<>();
+    private final Map<String, Tensor> weights = new LinkedHashMap<>();
+    private final Map<String, Tensor> outputs;
+    private final Map<String, Gradients> gradients = new HashMap<>();
+
+    GoldenRun(GoldenFile file, Variant variant, DType dtype) {
+        this.file = file;
+        this.dtype = dtype;
+        Subject subject = variant.build(file.config(), Seed.of(0));
+        subject.module().convert(dtype);
+        Set<String> wanted = new HashSet<>();
+        file.gradients().forEach(gradient -> wanted.add(gradient.target()));
+        for (String name : file.weights()) {
+            weights.put(name, leaf(file.read("w." + name, dtype)));
+        }
+        for (String name : file.inputs()) {
+            Tensor input = file.read("in." + name, dtype);
+            inputs.put(name, wanted.contains("in." + name) ? leaf(input) : input);
+        }
+        subject.bind(weights);
+        outputs = subject.run(inputs, subject.form(file.mode()));
+    }
+
+    private static Tensor leaf(Tensor data) {
+        return data.dtype().isFloating() ? Autograd.variable(data) : data;
+    }
+
+    List<TensorComparison> compare() {
+        Tolerance tolerance = file.tolerance();
+        List<TensorComparison> comparisons = new ArrayList<>();
+        for (String name : file.outputs()) {
+            String tensor = "out." + name;
+            Tensor found = output(name);
+            comparisons.add(
+                    found == null
+                            ? TensorComparison.impossible(tensor, "is missing; the variant gives " + outputs.keySet())
+                            : TensorComparison.of(tensor, found, file.expected(tensor), tolerance));
+        }
+        for (GradientName gradient : file.gradients()) {
+            comparisons.add(compare(gradient, tolerance));
+        }
+        return comparisons;
+    }
+
+    private @Nullable Tensor output(String name) {
+        Tensor output = outputs.get(name);
+        return output == null && name.equals(GRADIENT_NORM) ? gradientNorm() : output;
+    }
+
+    private TensorComparison compare(GradientName name, Tolerance tolerance) {
+        Tensor leaf = target(name.target());
+        if (leaf == null || !leaf.isDifferentiable()) {
+            return TensorComparison.impossible(
+                    name.tensor(), "is a gradient of something that is no floating tensor of the file");
+        }
+        String objective = name.objective();
+        if (!objective.isEmpty() && !outputs.containsKey(objective)) {
+            return TensorComparison.impossible(
+                    name.tensor(), "needs the output '" + objective + "'; the variant gives " + outputs.keySet());
+        }
+        Tensor found = gradients.computeIfAbsent(objective, this::differentiate).of(leaf);
+        return TensorComparison.of(name.tensor(), found, file.expected(name.tensor()), tolerance);
+    }
+
+    private @Nullable Tensor target(String name) {
+        return name.startsWith("in.") ? inputs.get(name.substring(3)) : weights.get(name.replaceFirst("^w\\.", ""));
+    }
+
+    private Gradients differentiate(String objective) {
+        if (!objective.isEmpty()) {
+            return Autograd.gradients(required(objective));
+        }
+        if (file.cotangents().isEmpty()) {
+            return Autograd.gradients(required("loss"));
+        }
+        List<Tensor> at = new ArrayList<>();
+        List<Tensor> cotangents = new ArrayList<>();
+        file.cotangents()
+                .forEach(
+                        (output, tensor) -> {
+                            at.add(required(output));
+                            cotangents.add(file.read(tensor, dtype));
+                        });
+        return Autograd.gradients(at, cotangents);
+    }
+
+    private Tensor required(String output) {
+        Tensor tensor = outputs.get(output);
+        if (tensor == null) {
+            throw new FileFormatException(
+                    "golden file: its gradients need the output '"
+                            + output
+                            + "'; the variant gives "
+                            + outputs.keySet());
+        }
+        return tensor;
+    }
+
+    private Tensor gradientNorm() {
+        Gradients all = gradients.computeIfAbsent("", this::differentiate);
+        double total = 0;
+        for (Tensor weight : weights.values()) {
+            if (weight.isDifferentiable()) {
+                for (double g : all.of(weight).toDoubles()) {
+                    total += g * g;
+                }
+            }
+        }
+        return Tensor.scalar(dtype, Math.sqrt(total));
+    }
+}
