@@ -1,0 +1,5 @@
+/// Text to tokens and back.
+@NullMarked
+package dev.heddle.models.tokenizer;
+
+import org.jspecify.annotations.NullMarked;
