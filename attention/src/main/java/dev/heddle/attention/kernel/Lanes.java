@@ -1,0 +1,71 @@
+package dev.heddle.attention.kernel;
+
+import dev.heddle.core.kernel.Native;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/// The vector width of the attention kernels, and the few functions they all use. Only classes that run when the Vector
+/// API is present may touch it.
+final class Lanes {
+    static final VectorSpecies<Float> FLOATS = species();
+    static final VectorSpecies<Integer> INTS = FLOATS.withLanes(int.class);
+
+    /// Floats in a vector.
+    static final int COUNT = FLOATS.length();
+
+    static final float LOG2_E = 1.44269504f;
+    static final double LN_2 = Math.log(2);
+
+    // Adding 1.5·2²³ leaves the nearest integer in the low bits of a float; 127 more makes it the exponent's code.
+    private static final float ROUND = 12_582_912f + 127f;
+
+    private Lanes() {}
+
+    private static VectorSpecies<Float> species() {
+        Integer bits = Integer.getInteger("heddle.vector.bits");
+        return bits == null
+                ? FloatVector.SPECIES_PREFERRED
+                : VectorSpecies.of(float.class, VectorShape.forBitSize(bits));
+    }
+
+    static FloatVector load(long address) {
+        return FloatVector.fromMemorySegment(FLOATS, Native.ALL, address, ByteOrder.nativeOrder());
+    }
+
+    static void store(FloatVector vector, long address) {
+        vector.intoMemorySegment(Native.ALL, address, ByteOrder.nativeOrder());
+    }
+
+    /// `size` rounded up to whole groups of 16: rows of this many floats are whole vectors at every width.
+    static int padded(int size) {
+        return (size + 15) & -16;
+    }
+
+    /// `2^x` to a relative error of 1e-7 for x ≤ 127; exactly 1 at 0, exactly 0 below −127 and at −∞.
+    static FloatVector exp2(FloatVector value) {
+        FloatVector x = value.blend(-127f, value.compare(VectorOperators.LT, -127f));
+        FloatVector rounded = x.add(ROUND);
+        FloatVector f = x.sub(rounded.sub(ROUND));
+        FloatVector p = f.fma(
+                FloatVector.broadcast(FLOATS, 0.001326472948698212f),
+                FloatVector.broadcast(FLOATS, 0.009671514562983183f));
+        p = p.fma(f, FloatVector.broadcast(FLOATS, 0.055507337520036094f));
+        p = p.fma(f, FloatVector.broadcast(FLOATS, 0.24022242047360695f));
+        p = p.fma(f, FloatVector.broadcast(FLOATS, 0.6931469775797929f));
+        p = p.fma(f, FloatVector.broadcast(FLOATS, 1f));
+        IntVector power = rounded.viewAsIntegralLanes().lanewise(VectorOperators.LSHL, 23);
+        return p.mul(power.viewAsFloatingLanes());
+    }
+
+    /// `tanh x` to an absolute error of 2e-7.
+    static FloatVector tanh(FloatVector x) {
+        FloatVector e = exp2(x.lanewise(VectorOperators.ABS).mul(-2 * LOG2_E));
+        FloatVector one = FloatVector.broadcast(FLOATS, 1f);
+        FloatVector size = one.sub(e).div(one.add(e));
+        return size.blend(size.neg(), x.compare(VectorOperators.LT, 0f));
+    }
+}

@@ -1,0 +1,132 @@
+package dev.heddle.attention.kernel;
+
+import static dev.heddle.attention.kernel.Lanes.COUNT;
+import static dev.heddle.attention.kernel.Lanes.FLOATS;
+
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
+/// The running softmax of a tile of queries, in units of log 2: for each query a reference score, the sum of the powers
+/// and the weighted sum of the values, both relative to the reference.
+///
+/// The reference need not be the running maximum, only near it: it moves when a score exceeds it by more than
+/// [#SLACK]. So most tiles need no horizontal maximum and no rescaling, and powers stay below `2^SLACK`.
+final class OnlineSoftmax {
+    private static final int TILE = PackedTiles.TILE;
+    private static final float SLACK = 8;
+
+    /// Sums are kept per lane until the end.
+    private static final int SUMS = 16;
+
+    private final float[] reference;
+    private final float[] sums;
+
+    /// The weighted values, `[rows][padded value width]`.
+    float[] values = new float[0];
+
+    private int width;
+
+    /// @param rows the most queries in a tile
+    OnlineSoftmax(int rows) {
+        reference = new float[rows];
+        sums = new float[rows * SUMS];
+    }
+
+    /// Starts `rows` queries without a key.
+    void clear(int rows, int valueWidth) {
+        width = Lanes.padded(valueWidth);
+        if (values.length < reference.length * width) {
+            values = new float[reference.length * width];
+        }
+        Arrays.fill(reference, 0, rows, Float.NEGATIVE_INFINITY);
+        Arrays.fill(sums, 0, rows * SUMS, 0);
+        Arrays.fill(values, 0, rows * width, 0);
+    }
+
+    /// Takes in rows `from..to-1` of a tile of scores and leaves the powers in their place.
+    void add(float[] s, int from, int to) {
+        for (int r = from; r < to; r++) {
+            if (exceeds(s, r * TILE, reference[r] + SLACK)) {
+                raise(s, r);
+            }
+        }
+        for (int r = from; r < to; r++) {
+            powers(s, r * TILE, reference[r] == Float.NEGATIVE_INFINITY ? 0 : reference[r], r * SUMS);
+        }
+    }
+
+    private static boolean exceeds(float[] s, int at, float limit) {
+        FloatVector bound = FloatVector.broadcast(FLOATS, limit);
+        for (int n = at; n < at + TILE; n += 4 * COUNT) {
+            VectorMask<Float> a = FloatVector.fromArray(FLOATS, s, n).compare(VectorOperators.GT, bound);
+            VectorMask<Float> b = FloatVector.fromArray(FLOATS, s, n + COUNT).compare(VectorOperators.GT, bound);
+            VectorMask<Float> c = FloatVector.fromArray(FLOATS, s, n + 2 * COUNT).compare(VectorOperators.GT, bound);
+            VectorMask<Float> d = FloatVector.fromArray(FLOATS, s, n + 3 * COUNT).compare(VectorOperators.GT, bound);
+            if (a.or(b).or(c.or(d)).anyTrue()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void raise(float[] s, int row) {
+        FloatVector highest = FloatVector.broadcast(FLOATS, reference[row]);
+        for (int n = row * TILE; n < (row + 1) * TILE; n += COUNT) {
+            highest = highest.max(FloatVector.fromArray(FLOATS, s, n));
+        }
+        float max = highest.reduceLanes(VectorOperators.MAX);
+        float factor = (float) Math.pow(2, reference[row] - max);
+        reference[row] = max;
+        if (factor != 0) {
+            scale(sums, row * SUMS, SUMS, factor);
+            scale(values, row * width, width, factor);
+        } else {
+            Arrays.fill(sums, row * SUMS, (row + 1) * SUMS, 0);
+            Arrays.fill(values, row * width, (row + 1) * width, 0);
+        }
+    }
+
+    private static void scale(float[] x, int at, int count, float factor) {
+        for (int n = at; n < at + count; n += COUNT) {
+            FloatVector.fromArray(FLOATS, x, n).mul(factor).intoArray(x, n);
+        }
+    }
+
+    private void powers(float[] s, int at, float zero, int sumAt) {
+        FloatVector shift = FloatVector.broadcast(FLOATS, zero);
+        FloatVector sum = FloatVector.fromArray(FLOATS, sums, sumAt);
+        for (int n = at; n < at + TILE; n += 4 * COUNT) {
+            FloatVector a = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n).sub(shift));
+            FloatVector b = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n + COUNT).sub(shift));
+            FloatVector c = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n + 2 * COUNT).sub(shift));
+            FloatVector d = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n + 3 * COUNT).sub(shift));
+            a.intoArray(s, n);
+            b.intoArray(s, n + COUNT);
+            c.intoArray(s, n + 2 * COUNT);
+            d.intoArray(s, n + 3 * COUNT);
+            sum = sum.add(a.add(b).add(c.add(d)));
+        }
+        sum.intoArray(sums, sumAt);
+    }
+
+    /// The sum of the powers of a row; 0 for a query without an allowed key.
+    float sum(int row) {
+        return FloatVector.fromArray(FLOATS, sums, row * SUMS).reduceLanes(VectorOperators.ADD);
+    }
+
+    /// The natural log-sum-exp of a row.
+    float logSumExp(int row) {
+        float sum = sum(row);
+        return sum == 0
+                ? Float.NEGATIVE_INFINITY
+                : (float) (reference[row] * Lanes.LN_2 + Math.log(sum));
+    }
+
+    /// What a row's weighted values are multiplied with at the end: one over the sum; 0 without an allowed key.
+    float factor(int row) {
+        float sum = sum(row);
+        return sum == 0 ? 0 : 1 / sum;
+    }
+}

@@ -1,0 +1,130 @@
+package dev.heddle.attention.kernel;
+
+import static dev.heddle.attention.kernel.Lanes.COUNT;
+
+import dev.heddle.core.kernel.Native;
+import dev.heddle.core.kernel.Parallel;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Tensor;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/// Keys or values copied once per call into tiles of [#TILE] tokens, so that the inner loops read them without strides
+/// (rows that lie a power of two apart fall into few cache sets). The memory is the current scope's. The places of tokens beyond the last are zero.
+final class PackedTiles {
+    /// Tokens in a tile.
+    static final int TILE = 64;
+
+    private final Heads source;
+    private final int heads;
+    private final int tokens;
+    private final int width;
+    private final boolean transposed;
+    private final int tiles;
+    private final int tileFloats;
+    private final Tensor memory;
+    private final boolean[] finite;
+
+    private PackedTiles(Heads source, int batch, int heads, int tokens, int width, boolean transposed) {
+        this.source = source;
+        this.heads = heads;
+        this.tokens = tokens;
+        this.width = width;
+        this.transposed = transposed;
+        tiles = count(tokens);
+        tileFloats = TILE * (transposed ? width : Lanes.padded(width));
+        memory = Tensor.uninitialised(DType.F32, batch * heads * tiles, tileFloats);
+        finite = new boolean[batch * heads * tiles];
+    }
+
+    /// Tiles `[width][64]`: element `[d, j]` of a tile is feature `d` of its token `j`.
+    static PackedTiles transposed(Heads source, int batch, int heads, int tokens, int width) {
+        return new PackedTiles(source, batch, heads, tokens, width, true);
+    }
+
+    /// Tiles `[64][padded width]`, one token a row.
+    static PackedTiles rows(Heads source, int batch, int heads, int tokens, int width) {
+        return new PackedTiles(source, batch, heads, tokens, width, false);
+    }
+
+    /// The number of tiles that hold `tokens`.
+    static int count(int tokens) {
+        return (tokens + TILE - 1) / TILE;
+    }
+
+    /// Packs several tensors of equal batch, heads and tokens.
+    static void fill(PackedTiles... all) {
+        // A task is several tiles: a single one is done in a microsecond.
+        Parallel.ranges(all[0].finite.length, 4, (from, to) -> {
+            for (PackedTiles packed : all) {
+                for (int t = (int) from; t < to; t++) {
+                    packed.fill(t);
+                }
+            }
+        });
+    }
+
+    private void fill(int index) {
+        int tile = index % tiles;
+        int head = index / tiles;
+        int first = tile * TILE;
+        int count = Math.min(TILE, tokens - first);
+        long to = memory.address() + (long) index * tileFloats * Float.BYTES;
+        if (count < TILE) {
+            Native.zero(to, (long) tileFloats * Float.BYTES);
+        }
+        boolean sound = true;
+        for (int j = 0; j < count; j++) {
+            long from = source.f32(head / heads, head % heads, first + j);
+            if (transposed) {
+                scatter(from, to + (long) Float.BYTES * j);
+            } else {
+                copyRow(from, to + (long) Float.BYTES * j * Lanes.padded(width), width);
+            }
+            sound &= isFinite(from, width);
+        }
+        finite[index] = sound;
+    }
+
+    private void scatter(long from, long to) {
+        for (int d = 0; d < width; d++) {
+            Native.setFloat(to + (long) Float.BYTES * TILE * d, Native.getFloat(from + (long) Float.BYTES * d));
+        }
+    }
+
+    /// Copies a row and fills it up to the padded width with zeros.
+    static void copyRow(long from, long to, int width) {
+        int d = 0;
+        for (; d + COUNT <= width; d += COUNT) {
+            Lanes.store(Lanes.load(from + (long) Float.BYTES * d), to + (long) Float.BYTES * d);
+        }
+        for (; d < Lanes.padded(width); d++) {
+            Native.setFloat(
+                    to + (long) Float.BYTES * d, d < width ? Native.getFloat(from + (long) Float.BYTES * d) : 0);
+        }
+    }
+
+    /// Whether a row is free of NaN and infinity.
+    static boolean isFinite(long from, int width) {
+        int d = 0;
+        FloatVector zeros = FloatVector.zero(Lanes.FLOATS);
+        for (; d + COUNT <= width; d += COUNT) {
+            zeros = Lanes.load(from + (long) Float.BYTES * d).mul(0f).add(zeros);
+        }
+        float zero = zeros.reduceLanes(VectorOperators.ADD);
+        for (; d < width; d++) {
+            zero += Native.getFloat(from + (long) Float.BYTES * d) * 0f;
+        }
+        return zero == 0;
+    }
+
+    /// The address of a tile.
+    long tile(int b, int head, int tile) {
+        return memory.address() + ((long) (b * heads + head) * tiles + tile) * tileFloats * Float.BYTES;
+    }
+
+    /// Whether a tile is free of NaN and infinity.
+    boolean finite(int b, int head, int tile) {
+        return finite[(b * heads + head) * tiles + tile];
+    }
+}

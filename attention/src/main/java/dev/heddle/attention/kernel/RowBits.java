@@ -1,0 +1,61 @@
+package dev.heddle.attention.kernel;
+
+import dev.heddle.attention.pattern.AttentionPattern;
+import dev.heddle.attention.pattern.Tile;
+
+/// Which pairs of one tile are allowed: a 64-bit word per query, from the pattern, the mask and the end of the keys.
+final class RowBits {
+    /// One word a query, zero beyond the tile's last query.
+    final long[] rows;
+
+    RowBits(int rows) {
+        this.rows = new long[rows];
+    }
+
+    /// Computes the words of `count` queries from `i0` and the keys from `k0`; false if no pair is allowed.
+    boolean fill(AttentionCall call, Tile kind, int b, int h, int i0, int count, int k0) {
+        AttentionPattern pattern = call.pattern();
+        int query = i0 + call.shape().offset();
+        int keys = Math.min(PackedTiles.TILE, call.shape().keys() - k0);
+        long inside = AttentionPattern.firstBits(keys);
+        PairMask mask = call.mask();
+        long any = 0;
+        for (int r = 0; r < rows.length; r++) {
+            long bits = r < count ? inside : 0;
+            if (bits != 0 && kind == Tile.PARTIAL) {
+                bits &= pattern.bits(h, query + r, k0);
+            }
+            if (bits != 0 && mask != null) {
+                bits &= PairMask.bits(mask.row(b, h, i0 + r) + k0, keys);
+            }
+            rows[r] = bits;
+            any |= bits;
+        }
+        return any != 0;
+    }
+
+    /// The keys that any query of the panel starting at row `r` may see.
+    long panel(int r) {
+        return rows[r] | rows[r + 1] | rows[r + 2] | rows[r + 3] | rows[r + 4] | rows[r + 5];
+    }
+
+    /// The first query that may see any key of the panel from key `j` on; `count` if there is none.
+    int firstQuery(int j, int count) {
+        long panel = AttentionPattern.firstBits(TileProducts.PANEL) << j;
+        int r = 0;
+        while (r < count && (rows[r] & panel) == 0) {
+            r++;
+        }
+        return r;
+    }
+
+    /// The last query below `count` that may see any key of the panel from key `j` on; −1 if there is none.
+    int lastQuery(int j, int count) {
+        long panel = AttentionPattern.firstBits(TileProducts.PANEL) << j;
+        int r = count - 1;
+        while (r >= 0 && (rows[r] & panel) == 0) {
+            r--;
+        }
+        return r;
+    }
+}

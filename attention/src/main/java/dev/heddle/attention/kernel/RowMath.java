@@ -1,0 +1,91 @@
+package dev.heddle.attention.kernel;
+
+import static dev.heddle.attention.kernel.Lanes.COUNT;
+import static dev.heddle.attention.kernel.Lanes.FLOATS;
+
+import dev.heddle.core.kernel.Native;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/// Short loops over one row: between native memory and a thread's arrays, and over a row of pairs.
+final class RowMath {
+    private static final int TILE = PackedTiles.TILE;
+
+    private RowMath() {}
+
+    static void read(long from, float[] to, int count) {
+        MemorySegment.copy(Native.ALL, ValueLayout.JAVA_FLOAT, from, to, 0, count);
+    }
+
+    static void write(float[] from, long to, int count) {
+        MemorySegment.copy(from, 0, Native.ALL, ValueLayout.JAVA_FLOAT, to, count);
+    }
+
+    static void readScaled(long from, float factor, float[] to, int at, int count) {
+        int d = 0;
+        for (; d + COUNT <= count; d += COUNT) {
+            Lanes.load(from + (long) Float.BYTES * d).mul(factor).intoArray(to, at + d);
+        }
+        for (; d < count; d++) {
+            to[at + d] = Native.getFloat(from + (long) Float.BYTES * d) * factor;
+        }
+    }
+
+    static void writeScaled(float[] from, int at, float factor, long to, int count) {
+        int d = 0;
+        for (; d + COUNT <= count; d += COUNT) {
+            Lanes.store(FloatVector.fromArray(FLOATS, from, at + d).mul(factor), to + (long) Float.BYTES * d);
+        }
+        for (; d < count; d++) {
+            Native.setFloat(to + (long) Float.BYTES * d, from[at + d] * factor);
+        }
+    }
+
+    /// `sum += row` over the whole (padded) array.
+    static void addTo(float[] sum, long row) {
+        for (int d = 0; d < sum.length; d += COUNT) {
+            FloatVector.fromArray(FLOATS, sum, d)
+                    .add(Lanes.load(row + (long) Float.BYTES * d))
+                    .intoArray(sum, d);
+        }
+    }
+
+    static float dot(long a, long b, int count) {
+        FloatVector sums = FloatVector.zero(FLOATS);
+        int d = 0;
+        for (; d + COUNT <= count; d += COUNT) {
+            sums = Lanes.load(a + (long) Float.BYTES * d).fma(Lanes.load(b + (long) Float.BYTES * d), sums);
+        }
+        float sum = sums.reduceLanes(VectorOperators.ADD);
+        for (; d < count; d++) {
+            sum += Native.getFloat(a + (long) Float.BYTES * d) * Native.getFloat(b + (long) Float.BYTES * d);
+        }
+        return sum;
+    }
+
+    /// A row of scores becomes probabilities, `2^(s − logSum)`, and a row of their gradients becomes score gradients,
+    /// `p·(dp − delta)`.
+    static void gradients(float[] s, float[] dp, int at, float logSum, float delta) {
+        FloatVector shift = FloatVector.broadcast(FLOATS, logSum);
+        FloatVector mean = FloatVector.broadcast(FLOATS, delta);
+        for (int n = at; n < at + TILE; n += 2 * COUNT) {
+            FloatVector p = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n).sub(shift));
+            FloatVector q = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n + COUNT).sub(shift));
+            p.intoArray(s, n);
+            q.intoArray(s, n + COUNT);
+            FloatVector.fromArray(FLOATS, dp, n).sub(mean).mul(p).intoArray(dp, n);
+            FloatVector.fromArray(FLOATS, dp, n + COUNT).sub(mean).mul(q).intoArray(dp, n + COUNT);
+        }
+    }
+
+    /// Takes score gradients back through the cap: times `1 − tanh²`.
+    static void uncap(float[] dt, float[] tanh, int at) {
+        for (int n = at; n < at + TILE; n += COUNT) {
+            FloatVector t = FloatVector.fromArray(FLOATS, tanh, n);
+            FloatVector g = FloatVector.fromArray(FLOATS, dt, n);
+            g.sub(g.mul(t).mul(t)).intoArray(dt, n);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+package dev.heddle.attention.kernel;
+
+import dev.heddle.core.error.ShapeException;
+import dev.heddle.core.tensor.Autograd;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Shape;
+import dev.heddle.core.tensor.Tensor;
+import java.lang.ref.Reference;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// Scaled dot-product attention as a differentiable operation, `(q, k, v) → (y, lse)`.
+///
+/// The log-sum-exp is an output of its own, so that attention over parts of the keys can be combined exactly
+/// ([Combine]). 64-bit floats take the reference kernel, 32-bit floats the tiled one.
+public final class ScaledDotProduct {
+    private ScaledDotProduct() {}
+
+    /// What attention returns.
+    ///
+    /// @param y shaped as `q`, with the values' width
+    /// @param lse `[B, H, N]`, the natural logarithm of the sum of the exponentials of a query's scores; −∞ where it
+    ///     may see no key
+    public record Result(Tensor y, Tensor lse) {}
+
+    /// Attends. Shapes are those of token-major layout; in head-major layout the second and third axes are exchanged.
+    ///
+    /// @param q `[B, N, H, Dh]`
+    /// @param k `[B, M, G, Dh]` with `G` a divisor of `H`
+    /// @param v `[B, M, G, Dv]`
+    /// @throws ShapeException if the tensors do not fit together
+    public static Result attend(Tensor q, Tensor k, Tensor v, AttentionOptions options) {
+        AttentionShape shape = shape(q, k, v, options.layout());
+        Operands operands = new Operands(q, k, v, options, shape);
+        return operands.attend();
+    }
+
+    /// Attends to the first `length` keys of a cache with room for more; gradients are not recorded.
+    ///
+    /// @param q `[B, N, H, Dh]`
+    /// @param k `[B, C, G, Dh]`
+    /// @param v `[B, C, G, Dv]`
+    /// @param length the number of keys, at most `C`
+    /// @throws ShapeException if the tensors do not fit together or the cache is shorter than `length`
+    public static Result attendCached(Tensor q, Tensor k, Tensor v, int length, AttentionOptions options) {
+        AttentionShape room = shape(q, k, v, options.layout());
+        if (length < 1 || length > room.keys()) {
+            throw new ShapeException("cache: " + length + " keys asked for of " + room.keys() + "; use 1 to that many");
+        }
+        AttentionShape shape = new AttentionShape(
+                room.batch(), room.heads(), room.kvHeads(), room.queries(), length, room.width(), room.valueWidth());
+        Result result = outputs(q.dtype(), shape, options.layout());
+        AttentionKernels.of(q.dtype())
+                .forward(
+                        call(options, shape),
+                        heads(q, options.layout()),
+                        heads(k, options.layout()),
+                        heads(v, options.layout()),
+                        heads(result.y(), options.layout()),
+                        result.lse().address());
+        Reference.reachabilityFence(List.of(q, k, v, options));
+        return result;
+    }
+
+    private static Result outputs(DType dtype, AttentionShape s, AttentionOptions.Layout layout) {
+        Shape y = layout == AttentionOptions.Layout.TOKEN_MAJOR
+                ? Shape.of(s.batch(), s.queries(), s.heads(), s.valueWidth())
+                : Shape.of(s.batch(), s.heads(), s.queries(), s.valueWidth());
+        return new Result(
+                Tensor.uninitialised(dtype, y), Tensor.uninitialised(dtype, s.batch(), s.heads(), s.queries()));
+    }
+
+    private static AttentionCall call(AttentionOptions options, AttentionShape shape) {
+        Tensor mask = options.mask();
+        PairMask pairs = null;
+        if (mask != null) {
+            if (mask.dtype() != DType.BOOL || mask.dim(mask.rank() - 1) != shape.keys()) {
+                throw new ShapeException("mask: " + mask.dtype() + mask.shape()
+                        + " is not one boolean a key; use BOOL with last axis " + shape.keys());
+            }
+            long[] strides = Broadcast.strides("mask", mask, shape);
+            pairs = new PairMask(mask.address(), strides[0], strides[1], strides[2]);
+        }
+        AttentionBias bias = options.bias();
+        Double scale = options.scale();
+        return new AttentionCall(
+                shape,
+                options.pattern(),
+                scale == null ? 1 / Math.sqrt(shape.width()) : scale,
+                options.softcap(),
+                bias == null ? ScoreBias.NONE : bias.onMemory(shape),
+                pairs);
+    }
+
+    private static AttentionShape shape(Tensor q, Tensor k, Tensor v, AttentionOptions.Layout layout) {
+        if (q.rank() != 4 || k.rank() != 4 || v.rank() != 4) {
+            throw new ShapeException("attention: q " + q.shape() + ", k " + k.shape() + ", v " + v.shape()
+                    + " must have four axes each");
+        }
+        if (q.dtype() != k.dtype() || q.dtype() != v.dtype() || !q.dtype().isFloating()) {
+            throw new ShapeException("attention: q " + q.dtype() + ", k " + k.dtype() + ", v " + v.dtype()
+                    + " must be of one floating type");
+        }
+        int heads = layout == AttentionOptions.Layout.TOKEN_MAJOR ? 2 : 1;
+        int tokens = 3 - heads;
+        boolean fits = q.dim(0) == k.dim(0)
+                && k.dim(0) == v.dim(0)
+                && q.dim(3) == k.dim(3)
+                && k.dim(tokens) == v.dim(tokens)
+                && k.dim(heads) == v.dim(heads);
+        if (!fits) {
+            throw new ShapeException("attention: q " + q.shape() + ", k " + k.shape() + " and v " + v.shape()
+                    + " do not fit; batch must agree, q and k in width, k and v in tokens and heads");
+        }
+        return new AttentionShape(
+                q.dim(0), q.dim(heads), k.dim(heads), q.dim(tokens), k.dim(tokens), q.dim(3), v.dim(3));
+    }
+
+    private static Heads heads(Tensor t, AttentionOptions.Layout layout) {
+        return layout == AttentionOptions.Layout.TOKEN_MAJOR
+                ? Heads.tokenMajor(t.address(), t.dim(2), t.dim(1), t.dim(3))
+                : Heads.headMajor(t.address(), t.dim(1), t.dim(2), t.dim(3));
+    }
+
+    /// One recorded call.
+    private record Operands(Tensor q, Tensor k, Tensor v, AttentionOptions options, AttentionShape shape) {
+        Result attend() {
+            AttentionBias bias = options.bias();
+            if (bias != null && bias.values().dtype() != q.dtype()) {
+                throw new ShapeException(
+                        "bias: type " + bias.values().dtype() + " differs from that of q; use " + q.dtype());
+            }
+            Result result = outputs(q.dtype(), shape, options.layout());
+            AttentionKernels.of(q.dtype())
+                    .forward(
+                            call(options, shape),
+                            heads(q, options.layout()),
+                            heads(k, options.layout()),
+                            heads(v, options.layout()),
+                            heads(result.y(), options.layout()),
+                            result.lse().address());
+            List<Tensor> inputs = new ArrayList<>(List.of(q, k, v));
+            if (bias != null) {
+                inputs.add(bias.values());
+            }
+            // Without their place on the tape, or saved outputs would keep themselves alive through it.
+            Result saved = new Result(result.y().detach(), result.lse().detach());
+            Autograd.record(
+                    List.of(result.y(), result.lse()),
+                    gradients -> backward(saved, gradients[0], gradients[1]),
+                    inputs.toArray(Tensor[]::new));
+            Reference.reachabilityFence(options);
+            return result;
+        }
+
+        private @Nullable Tensor[] backward(Result saved, @Nullable Tensor dy, @Nullable Tensor dlse) {
+            Tensor slope = dy == null ? Tensor.zeros(saved.y().dtype(), saved.y().shape()) : dy;
+            Tensor dq = Tensor.uninitialised(q.dtype(), q.shape());
+            Tensor dk = Tensor.uninitialised(k.dtype(), k.shape());
+            Tensor dv = Tensor.uninitialised(v.dtype(), v.shape());
+            AttentionBias bias = options.bias();
+            Tensor dbias = bias != null && bias.values().isDifferentiable()
+                    ? Tensor.uninitialised(q.dtype(), bias.values().shape())
+                    : null;
+            AttentionKernels.of(q.dtype())
+                    .backward(
+                            call(options, shape),
+                            heads(q, options.layout()),
+                            heads(k, options.layout()),
+                            heads(v, options.layout()),
+                            heads(saved.y(), options.layout()),
+                            saved.lse().address(),
+                            heads(slope, options.layout()),
+                            dlse == null ? 0 : dlse.address(),
+                            heads(dq, options.layout()),
+                            heads(dk, options.layout()),
+                            heads(dv, options.layout()),
+                            dbias == null ? 0 : dbias.address());
+            Reference.reachabilityFence(List.of(slope, this));
+            Reference.reachabilityFence(dlse);
+            return bias == null ? new @Nullable Tensor[] {dq, dk, dv} : new @Nullable Tensor[] {dq, dk, dv, dbias};
+        }
+    }
+}

@@ -1,0 +1,394 @@
+package dev.heddle.attention.kernel;
+
+import dev.heddle.attention.pattern.KeyRanges;
+import dev.heddle.attention.pattern.Tile;
+import dev.heddle.core.kernel.Native;
+import dev.heddle.core.kernel.Parallel;
+import dev.heddle.core.kernel.WorkMeter;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/// The backward pass over tiles (FlashAttention-2, algorithm 2): scores are computed again, probabilities follow from the
+/// saved log-sum-exp, and five products a tile give the gradients.
+///
+/// A task owns a chunk of the keys of one key/value head, so the gradients of keys and values have one owner. Gradients
+/// of queries are summed per chunk and the chunks added in order at the end; how keys are cut depends on the sizes only.
+/// Inside a chunk, [#BLOCK] key tiles and their gradients stay in the second-level cache while the queries pass by.
+final class TiledBackward {
+    private static final int TILE = PackedTiles.TILE;
+    private static final int PANEL = TileProducts.PANEL;
+
+    /// Queries in a tile.
+    private static final int ROWS = 96;
+
+    /// Key tiles kept in the cache together.
+    private static final int BLOCK = 8;
+
+    /// Rows of a key tile rounded up to whole panels; what the extra rows receive is never read.
+    private static final int KEY_ROWS = (TILE + PANEL - 1) / PANEL * PANEL;
+
+    /// Enough tasks to keep the threads of a workstation evenly busy; more only cost memory.
+    private static final int TASKS = 16;
+
+    private final AttentionCall call;
+    private final AttentionShape shape;
+    private final TileScores scores;
+    private final Heads q;
+    private final Heads dy;
+    private final Heads dq;
+    private final Heads dk;
+    private final Heads dv;
+    private final long lse;
+    private final PackedTiles keyColumns;
+    private final PackedTiles keyRows;
+    private final PackedTiles valueColumns;
+    private final Tensor delta;
+    private final Tensor queryGradients;
+    private final BiasGradient biasGradient;
+    private final int width;
+    private final int valueWidth;
+    private final int paddedWidth;
+    private final int paddedValueWidth;
+    private final int chunks;
+    private final int chunkTiles;
+
+    TiledBackward(
+            AttentionCall call, Heads q, Heads k, Heads v, long lse, Heads dy, Heads dq, Heads dk, Heads dv, long dbias) {
+        this.call = call;
+        this.shape = call.shape();
+        this.scores = new TileScores(call);
+        this.q = q;
+        this.dy = dy;
+        this.dq = dq;
+        this.dk = dk;
+        this.dv = dv;
+        this.lse = lse;
+        width = shape.width();
+        valueWidth = shape.valueWidth();
+        paddedWidth = Lanes.padded(width);
+        paddedValueWidth = Lanes.padded(valueWidth);
+        keyColumns = PackedTiles.transposed(k, shape.batch(), shape.kvHeads(), shape.keys(), width);
+        keyRows = PackedTiles.rows(k, shape.batch(), shape.kvHeads(), shape.keys(), width);
+        valueColumns = PackedTiles.transposed(v, shape.batch(), shape.kvHeads(), shape.keys(), valueWidth);
+        delta = Tensor.uninitialised(DType.F32, shape.batch(), shape.heads(), shape.queries());
+        int tiles = PackedTiles.count(shape.keys());
+        int most = BiasGradient.oneChunk(call, dbias) ? 1 : Math.max(1, (tiles + BLOCK - 1) / BLOCK);
+        int wanted = (TASKS + shape.batch() * shape.kvHeads() - 1) / (shape.batch() * shape.kvHeads());
+        chunkTiles = (tiles + Math.min(most, wanted) - 1) / Math.min(most, wanted);
+        chunks = (tiles + chunkTiles - 1) / chunkTiles;
+        queryGradients = Tensor.uninitialised(
+                DType.F32, chunks, shape.batch() * shape.heads(), shape.queries(), paddedWidth);
+        biasGradient = new BiasGradient(call, dbias, chunks);
+    }
+
+    /// One thread's arrays, kept from call to call.
+    private static final class Work {
+        static final ThreadLocal<Work> OWN = ThreadLocal.withInitial(Work::new);
+
+        final RowBits bits = new RowBits(ROWS);
+        final float[] logSums = new float[ROWS];
+        final float[] deltas = new float[ROWS];
+        // Panels of keys read two columns beyond a row.
+        final float[] p = new float[ROWS * TILE + PANEL];
+        final float[] dt = new float[ROWS * TILE + PANEL];
+        final float[] caps = new float[ROWS * TILE];
+        float[] queries = new float[0];
+        float[] outputs = new float[0];
+        float[] dq = new float[0];
+        float[] dk = new float[0];
+        float[] dv = new float[0];
+        // Not from the pool: a tensor would go back to it with the caller's scope.
+        MemorySegment queryRows = MemorySegment.NULL;
+        MemorySegment outputRows = MemorySegment.NULL;
+        boolean finiteQueries;
+        boolean finiteOutputs;
+
+        Work prepare(int width, int valueWidth) {
+            if (queries.length < ROWS * width) {
+                queries = new float[ROWS * width];
+                dq = new float[ROWS * Lanes.padded(width)];
+                dk = new float[BLOCK * KEY_ROWS * Lanes.padded(width)];
+                queryRows = scratch(width);
+            }
+            if (outputs.length < ROWS * valueWidth) {
+                outputs = new float[ROWS * valueWidth];
+                dv = new float[BLOCK * KEY_ROWS * Lanes.padded(valueWidth)];
+                outputRows = scratch(valueWidth);
+            }
+            return this;
+        }
+
+        private static MemorySegment scratch(int width) {
+            return Arena.ofAuto().allocate((long) Float.BYTES * ROWS * Lanes.padded(width), 64);
+        }
+    }
+
+    void run(Heads y, long dlse) {
+        PackedTiles.fill(keyColumns, keyRows, valueColumns);
+        Parallel.run(shape.batch() * shape.heads(), head -> deltas(y, dlse, head / shape.heads(), head % shape.heads()));
+        int owners = shape.batch() * shape.kvHeads();
+        biasGradient.clear();
+        if (biasGradient.shared()) {
+            Parallel.run(chunks, chunk -> {
+                for (int owner = 0; owner < owners; owner++) {
+                    chunk(owner / shape.kvHeads(), owner % shape.kvHeads(), chunk);
+                }
+            });
+        } else {
+            // Early keys first: under a causal mask they have the most queries.
+            Parallel.run(owners * chunks, task -> {
+                int owner = task % owners;
+                chunk(owner / shape.kvHeads(), owner % shape.kvHeads(), task / owners);
+            });
+        }
+        Parallel.run(shape.batch() * shape.heads(), head -> sumQueries(head / shape.heads(), head % shape.heads()));
+        biasGradient.sum();
+    }
+
+    private long row(int b, int h, int i) {
+        return ((long) b * shape.heads() + h) * shape.queries() + i;
+    }
+
+    /// δ = Σ_d dy·y − dlse, the part of the score gradient that a query's pairs share.
+    private void deltas(Heads y, long dlse, int b, int h) {
+        for (int i = 0; i < shape.queries(); i++) {
+            float dot = RowMath.dot(dy.f32(b, h, i), y.f32(b, h, i), valueWidth);
+            float shift = dlse == 0 ? 0 : Native.getFloat(dlse + Float.BYTES * row(b, h, i));
+            Native.setFloat(delta.address() + Float.BYTES * row(b, h, i), dot - shift);
+        }
+    }
+
+    private void chunk(int b, int g, int chunk) {
+        Work w = Work.OWN.get().prepare(width, valueWidth);
+        int last = Math.min((chunk + 1) * chunkTiles, PackedTiles.count(shape.keys()));
+        for (int t0 = chunk * chunkTiles; t0 < last; t0 += BLOCK) {
+            int t1 = Math.min(t0 + BLOCK, last);
+            Arrays.fill(w.dk, 0, (t1 - t0) * KEY_ROWS * paddedWidth, 0);
+            Arrays.fill(w.dv, 0, (t1 - t0) * KEY_ROWS * paddedValueWidth, 0);
+            for (int h = g * shape.group(); h < (g + 1) * shape.group(); h++) {
+                for (int i0 = 0; i0 < shape.queries(); i0 += ROWS) {
+                    queries(w, b, h, i0, chunk, t0, t1);
+                }
+            }
+            writeKeys(w, b, g, t0, t1);
+        }
+    }
+
+    /// One tile of queries against a block of key tiles.
+    private void queries(Work w, int b, int h, int i0, int chunk, int t0, int t1) {
+        int count = Math.min(ROWS, shape.queries() - i0);
+        int query = i0 + shape.offset();
+        int stop = Math.min(t1 * TILE, shape.keys());
+        KeyRanges ranges = call.pattern().keys(h, query, query + count).intersect(KeyRanges.of((long) t0 * TILE, stop));
+        boolean first = t0 == chunk * chunkTiles;
+        long sums = queryGradients.address()
+                + (long) Float.BYTES * paddedWidth * ((long) chunk * shape.batch() * shape.heads() * shape.queries() + row(b, h, i0));
+        if (ranges.count() == 0) {
+            if (first) {
+                Native.zero(sums, (long) Float.BYTES * count * paddedWidth);
+            }
+            return;
+        }
+        int rows = (count + PANEL - 1) / PANEL * PANEL;
+        load(w, b, h, i0, count, rows);
+        if (first) {
+            Arrays.fill(w.dq, 0, rows * paddedWidth, 0);
+        } else {
+            RowMath.read(sums, w.dq, count * paddedWidth);
+        }
+        long done = 0;
+        int next = t0;
+        for (int r = 0; r < ranges.count(); r++) {
+            int end = PackedTiles.count(ranges.stop(r));
+            for (next = Math.max(next, ranges.start(r) / TILE); next < end; next++) {
+                done += visit(w, b, h, i0, count, rows, chunk, next, next - t0);
+            }
+        }
+        WorkMeter.add(done);
+        RowMath.write(w.dq, sums, count * paddedWidth);
+    }
+
+    private void load(Work w, int b, int h, int i0, int count, int rows) {
+        w.finiteQueries = true;
+        w.finiteOutputs = true;
+        for (int r = 0; r < count; r++) {
+            long query = q.f32(b, h, i0 + r);
+            long output = dy.f32(b, h, i0 + r);
+            RowMath.readScaled(query, scores.queryFactor, w.queries, r * width, width);
+            RowMath.readScaled(output, 1, w.outputs, r * valueWidth, valueWidth);
+            PackedTiles.copyRow(query, w.queryRows.address() + (long) Float.BYTES * r * paddedWidth, width);
+            PackedTiles.copyRow(
+                    output, w.outputRows.address() + (long) Float.BYTES * r * paddedValueWidth, valueWidth);
+            w.finiteQueries &= PackedTiles.isFinite(query, width);
+            w.finiteOutputs &= PackedTiles.isFinite(output, valueWidth);
+            float logSum = Native.getFloat(lse + Float.BYTES * row(b, h, i0 + r));
+            // A dead query's powers become 2^(t − ∞) = 0.
+            w.logSums[r] = logSum == Float.NEGATIVE_INFINITY ? Float.POSITIVE_INFINITY : logSum * Lanes.LOG2_E;
+            w.deltas[r] = Native.getFloat(delta.address() + Float.BYTES * row(b, h, i0 + r));
+        }
+        int spare = rows - count;
+        Arrays.fill(w.queries, count * width, rows * width, 0);
+        Arrays.fill(w.outputs, count * valueWidth, rows * valueWidth, 0);
+        Arrays.fill(w.logSums, count, rows, Float.POSITIVE_INFINITY);
+        Arrays.fill(w.deltas, count, rows, 0);
+        Native.zero(
+                w.queryRows.address() + (long) Float.BYTES * count * paddedWidth,
+                (long) Float.BYTES * spare * paddedWidth);
+        Native.zero(
+                w.outputRows.address() + (long) Float.BYTES * count * paddedValueWidth,
+                (long) Float.BYTES * spare * paddedValueWidth);
+    }
+
+    private long visit(Work w, int b, int h, int i0, int count, int rows, int chunk, int tile, int slot) {
+        int query = i0 + shape.offset();
+        int k0 = tile * TILE;
+        int k1 = Math.min(k0 + TILE, shape.keys());
+        Tile kind = call.pattern().tile(h, query, query + count, k0, k1);
+        if (kind == Tile.EMPTY) {
+            return 0;
+        }
+        boolean masked = kind == Tile.PARTIAL || call.mask() != null || k1 - k0 < TILE;
+        if (masked && !w.bits.fill(call, kind, b, h, i0, count, k0)) {
+            return 0;
+        }
+        int g = h / shape.group();
+        Arrays.fill(w.p, 0, rows * TILE, 0);
+        Arrays.fill(w.dt, 0, rows * TILE, 0);
+        long done = masked
+                ? productsMasked(w, b, g, rows, tile)
+                : products(w, b, g, 0, rows, tile, 0, TILE);
+        for (int r = 0; r < count; r++) {
+            pairs(w, b, h, i0, r, chunk, k0, masked ? w.bits.rows[r] : -1L);
+        }
+        return done + (masked
+                ? gradientsMasked(w, b, g, rows, tile, slot)
+                : gradients(w, b, g, rows, tile, slot));
+    }
+
+    /// Scores and the gradients of the probabilities of some rows and columns.
+    private long products(Work w, int b, int g, int row, int rows, int tile, int from, int columns) {
+        int at = row * TILE + from;
+        long keys = keyColumns.tile(b, g, tile) + 4L * from;
+        long values = valueColumns.tile(b, g, tile) + 4L * from;
+        TileProducts.multiply(
+                w.queries, row * width, width, 1, keys, TILE * 4L, w.p, at, TILE, rows, columns, width);
+        TileProducts.multiply(
+                w.outputs, row * valueWidth, valueWidth, 1, values, TILE * 4L, w.dt, at, TILE, rows, columns, valueWidth);
+        return (long) rows * columns * (width + valueWidth);
+    }
+
+    private long productsMasked(Work w, int b, int g, int rows, int tile) {
+        long done = 0;
+        for (int r = 0; r < rows; r += PANEL) {
+            long seen = w.bits.panel(r);
+            if (seen != 0) {
+                int from = Long.numberOfTrailingZeros(seen) & -Lanes.COUNT;
+                int stop = (TILE - Long.numberOfLeadingZeros(seen) + Lanes.COUNT - 1) & -Lanes.COUNT;
+                done += products(w, b, g, r, PANEL, tile, from, stop - from);
+            }
+        }
+        return done;
+    }
+
+    /// From scores and probability gradients to probabilities and score gradients, for one query.
+    private void pairs(Work w, int b, int h, int i0, int r, int chunk, int k0, long bits) {
+        int at = r * TILE;
+        if (bits == 0) {
+            Arrays.fill(w.p, at, at + TILE, 0);
+            Arrays.fill(w.dt, at, at + TILE, 0);
+            return;
+        }
+        if (!scores.plain()) {
+            scores.finish(w.p, at, w.caps, b, h, i0 + r, k0);
+        }
+        RowMath.gradients(w.p, w.dt, at, w.logSums[r], w.deltas[r]);
+        if (bits != -1L) {
+            TileScores.mask(w.p, at, bits, 0);
+            TileScores.mask(w.dt, at, bits, 0);
+        }
+        biasGradient.add(w.dt, at, b, h, i0 + r, k0, chunk);
+        if (call.softcap() > 0) {
+            RowMath.uncap(w.dt, w.caps, at);
+        }
+    }
+
+    private long gradients(Work w, int b, int g, int rows, int tile, int slot) {
+        int dv0 = slot * KEY_ROWS * paddedValueWidth;
+        int dk0 = slot * KEY_ROWS * paddedWidth;
+        TileProducts.multiply(
+                w.p, 0, 1, TILE, w.outputRows.address(), paddedValueWidth * 4L, w.dv, dv0, paddedValueWidth,
+                KEY_ROWS, paddedValueWidth, rows);
+        TileProducts.multiply(
+                w.dt, 0, 1, TILE, w.queryRows.address(), paddedWidth * 4L, w.dk, dk0, paddedWidth,
+                KEY_ROWS, paddedWidth, rows);
+        TileProducts.multiply(
+                w.dt, 0, TILE, 1, keyRows.tile(b, g, tile), paddedWidth * 4L, w.dq, 0, paddedWidth,
+                rows, paddedWidth, TILE);
+        return (long) rows * KEY_ROWS * (paddedWidth + paddedValueWidth) + (long) rows * TILE * paddedWidth;
+    }
+
+    private long gradientsMasked(Work w, int b, int g, int rows, int tile, int slot) {
+        long done = 0;
+        for (int r = 0; r < rows; r += PANEL) {
+            long seen = w.bits.panel(r);
+            if (seen != 0) {
+                int from = Long.numberOfTrailingZeros(seen);
+                int depth = TILE - Long.numberOfLeadingZeros(seen) - from;
+                product(
+                        keyRows.finite(b, g, tile), w.dt, r * TILE + from, TILE, 1,
+                        keyRows.tile(b, g, tile) + 4L * paddedWidth * from, paddedWidth, w.dq, r * paddedWidth, depth);
+                done += (long) PANEL * depth * paddedWidth;
+            }
+        }
+        for (int j = 0; j < TILE; j += PANEL) {
+            int from = w.bits.firstQuery(j, rows);
+            if (from < rows) {
+                int depth = w.bits.lastQuery(j, rows) + 1 - from;
+                product(
+                        w.finiteOutputs, w.p, from * TILE + j, 1, TILE,
+                        w.outputRows.address() + 4L * paddedValueWidth * from, paddedValueWidth,
+                        w.dv, (slot * KEY_ROWS + j) * paddedValueWidth, depth);
+                product(
+                        w.finiteQueries, w.dt, from * TILE + j, 1, TILE,
+                        w.queryRows.address() + 4L * paddedWidth * from, paddedWidth,
+                        w.dk, (slot * KEY_ROWS + j) * paddedWidth, depth);
+                done += (long) PANEL * depth * (paddedWidth + paddedValueWidth);
+            }
+        }
+        return done;
+    }
+
+    /// One panel's product. Where `B` holds NaN or infinity, zeros of `A` must not meet it.
+    private static void product(
+            boolean finite, float[] a, int at, int aRow, int aStep, long rows, int columns, float[] c, int c0, int depth) {
+        if (finite) {
+            TileProducts.multiply(a, at, aRow, aStep, rows, columns * 4L, c, c0, columns, PANEL, columns, depth);
+        } else {
+            TileProducts.multiplySkippingZeros(
+                    a, at, aRow, aStep, rows, columns * 4L, c, c0, columns, PANEL, columns, depth);
+        }
+    }
+
+    private void writeKeys(Work w, int b, int g, int t0, int t1) {
+        for (int j = t0 * TILE; j < Math.min(t1 * TILE, shape.keys()); j++) {
+            int row = (j / TILE - t0) * KEY_ROWS + j % TILE;
+            RowMath.writeScaled(w.dk, row * paddedWidth, (float) call.scale(), dk.f32(b, g, j), width);
+            RowMath.writeScaled(w.dv, row * paddedValueWidth, 1, dv.f32(b, g, j), valueWidth);
+        }
+    }
+
+    private void sumQueries(int b, int h) {
+        float[] sum = new float[paddedWidth];
+        for (int i = 0; i < shape.queries(); i++) {
+            Arrays.fill(sum, 0);
+            for (int chunk = 0; chunk < chunks; chunk++) {
+                long index = (long) chunk * shape.batch() * shape.heads() * shape.queries() + row(b, h, i);
+                RowMath.addTo(sum, queryGradients.address() + (long) Float.BYTES * paddedWidth * index);
+            }
+            RowMath.writeScaled(sum, 0, (float) call.scale(), dq.f32(b, h, i), width);
+        }
+    }
+}

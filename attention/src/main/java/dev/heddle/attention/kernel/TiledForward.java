@@ -1,0 +1,223 @@
+package dev.heddle.attention.kernel;
+
+import dev.heddle.attention.pattern.KeyRanges;
+import dev.heddle.attention.pattern.Tile;
+import dev.heddle.core.kernel.Native;
+import dev.heddle.core.kernel.Parallel;
+import dev.heddle.core.kernel.WorkMeter;
+import java.util.Arrays;
+
+/// The forward pass over tiles of queries and keys (FlashAttention-2, algorithm 1). A task owns a tile of queries of one
+/// head, visits the key tiles that the pattern leaves, and never holds more than one tile of scores.
+///
+/// Each step is a short loop of its own over the tile: product, cap and bias, mask, softmax, product.
+final class TiledForward {
+    private static final int TILE = PackedTiles.TILE;
+    private static final int PANEL = TileProducts.PANEL;
+
+    /// Queries in a tile: a multiple of [TileProducts#PANEL] that keeps scores, queries and values in the second-level
+    /// cache together with a tile of keys and values.
+    private static final int ROWS = 96;
+
+    private final AttentionCall call;
+    private final AttentionShape shape;
+    private final Heads q;
+    private final Heads y;
+    private final long lse;
+    private final PackedTiles keys;
+    private final PackedTiles values;
+    private final TileScores scores;
+
+    TiledForward(AttentionCall call, Heads q, Heads k, Heads v, Heads y, long lse) {
+        this.call = call;
+        this.shape = call.shape();
+        this.q = q;
+        this.y = y;
+        this.lse = lse;
+        keys = PackedTiles.transposed(k, shape.batch(), shape.kvHeads(), shape.keys(), shape.width());
+        values = PackedTiles.rows(v, shape.batch(), shape.kvHeads(), shape.keys(), shape.valueWidth());
+        scores = new TileScores(call);
+    }
+
+    /// One thread's arrays, kept from call to call.
+    private static final class Work {
+        static final ThreadLocal<Work> OWN = ThreadLocal.withInitial(Work::new);
+
+        final float[] scores = new float[ROWS * TILE];
+        final RowBits bits = new RowBits(ROWS);
+        final OnlineSoftmax softmax = new OnlineSoftmax(ROWS);
+        float[] queries = new float[0];
+
+        Work prepare(int rows, AttentionShape shape) {
+            if (queries.length < ROWS * shape.width()) {
+                queries = new float[ROWS * shape.width()];
+            }
+            softmax.clear(rows, shape.valueWidth());
+            return this;
+        }
+    }
+
+    void run() {
+        PackedTiles.fill(keys, values);
+        int heads = shape.batch() * shape.heads();
+        int tiles = (shape.queries() + ROWS - 1) / ROWS;
+        // Late queries first: under a causal mask they have the most keys, and long tasks should not start last.
+        Parallel.run(heads * tiles, task -> {
+            int head = task % heads;
+            tile(head / shape.heads(), head % shape.heads(), (tiles - 1 - task / heads) * ROWS);
+        });
+    }
+
+    private void tile(int b, int h, int i0) {
+        int count = Math.min(ROWS, shape.queries() - i0);
+        int rows = (count + PANEL - 1) / PANEL * PANEL;
+        Work w = Work.OWN.get().prepare(rows, shape);
+        loadQueries(w, b, h, i0, count, rows);
+        int query = i0 + shape.offset();
+        KeyRanges ranges = call.pattern().keys(h, query, query + count).intersect(KeyRanges.of(0, shape.keys()));
+        int next = 0;
+        long done = 0;
+        for (int r = 0; r < ranges.count(); r++) {
+            int stop = PackedTiles.count(ranges.stop(r));
+            for (next = Math.max(next, ranges.start(r) / TILE); next < stop; next++) {
+                done += visit(w, b, h, i0, count, rows, next);
+            }
+        }
+        WorkMeter.add(done);
+        for (int r = 0; r < count; r++) {
+            writeRow(w, b, h, i0 + r, r);
+        }
+    }
+
+    private void loadQueries(Work w, int b, int h, int i0, int count, int rows) {
+        int width = shape.width();
+        for (int r = 0; r < count; r++) {
+            RowMath.readScaled(q.f32(b, h, i0 + r), scores.queryFactor, w.queries, r * width, width);
+        }
+        Arrays.fill(w.queries, count * width, rows * width, 0);
+    }
+
+    private long visit(Work w, int b, int h, int i0, int count, int rows, int tile) {
+        int query = i0 + shape.offset();
+        int k0 = tile * TILE;
+        int k1 = Math.min(k0 + TILE, shape.keys());
+        Tile kind = call.pattern().tile(h, query, query + count, k0, k1);
+        if (kind == Tile.EMPTY) {
+            return 0;
+        }
+        if (kind == Tile.PARTIAL || call.mask() != null || k1 - k0 < TILE) {
+            return w.bits.fill(call, kind, b, h, i0, count, k0) ? visitMasked(w, b, h, i0, rows, tile) : 0;
+        }
+        int group = h / shape.group();
+        int width = shape.width();
+        int padded = Lanes.padded(shape.valueWidth());
+        Arrays.fill(w.scores, 0, rows * TILE, 0);
+        TileProducts.multiply(
+                w.queries, 0, width, 1, keys.tile(b, group, tile), TILE * 4L, w.scores, 0, TILE, rows, TILE, width);
+        if (!scores.plain()) {
+            for (int r = 0; r < count; r++) {
+                scores.finish(w.scores, r * TILE, null, b, h, i0 + r, k0);
+            }
+        }
+        w.softmax.add(w.scores, 0, rows);
+        TileProducts.multiply(
+                w.scores,
+                0,
+                TILE,
+                1,
+                values.tile(b, group, tile),
+                padded * 4L,
+                w.softmax.values,
+                0,
+                padded,
+                rows,
+                padded,
+                TILE);
+        return (long) rows * TILE * (width + padded);
+    }
+
+    /// As [#visit], a panel at a time, leaving out the keys on either side that no query of the panel may see.
+    private long visitMasked(Work w, int b, int h, int i0, int rows, int tile) {
+        long done = 0;
+        for (int r = 0; r < rows; r += PANEL) {
+            long seen = w.bits.panel(r);
+            if (seen != 0) {
+                int first = Long.numberOfTrailingZeros(seen);
+                done += panel(w, b, h, i0, r, tile, first, TILE - Long.numberOfLeadingZeros(seen));
+            }
+        }
+        return done;
+    }
+
+    private long panel(Work w, int b, int h, int i0, int r, int tile, int first, int stop) {
+        int group = h / shape.group();
+        int width = shape.width();
+        int padded = Lanes.padded(shape.valueWidth());
+        int from = first & -Lanes.COUNT;
+        int columns = ((stop + Lanes.COUNT - 1) & -Lanes.COUNT) - from;
+        Arrays.fill(w.scores, r * TILE, (r + PANEL) * TILE, 0);
+        TileProducts.multiply(
+                w.queries,
+                r * width,
+                width,
+                1,
+                keys.tile(b, group, tile) + 4L * from,
+                TILE * 4L,
+                w.scores,
+                r * TILE + from,
+                TILE,
+                PANEL,
+                columns,
+                width);
+        for (int row = r; row < r + PANEL; row++) {
+            long bits = w.bits.rows[row];
+            if (bits != 0 && !scores.plain()) {
+                scores.finish(w.scores, row * TILE, null, b, h, i0 + row, tile * TILE);
+            }
+            if (bits != -1L) {
+                TileScores.mask(w.scores, row * TILE, bits, Float.NEGATIVE_INFINITY);
+            }
+        }
+        w.softmax.add(w.scores, r, r + PANEL);
+        int a0 = r * TILE + first;
+        long v0 = values.tile(b, group, tile) + 4L * padded * first;
+        if (values.finite(b, group, tile)) {
+            TileProducts.multiply(
+                    w.scores,
+                    a0,
+                    TILE,
+                    1,
+                    v0,
+                    padded * 4L,
+                    w.softmax.values,
+                    r * padded,
+                    padded,
+                    PANEL,
+                    padded,
+                    stop - first);
+        } else {
+            TileProducts.multiplySkippingZeros(
+                    w.scores,
+                    a0,
+                    TILE,
+                    1,
+                    v0,
+                    padded * 4L,
+                    w.softmax.values,
+                    r * padded,
+                    padded,
+                    PANEL,
+                    padded,
+                    stop - first);
+        }
+        return (long) PANEL * ((long) columns * width + (long) (stop - first) * padded);
+    }
+
+    private void writeRow(Work w, int b, int h, int i, int row) {
+        int width = Lanes.padded(shape.valueWidth());
+        RowMath.writeScaled(
+                w.softmax.values, row * width, w.softmax.factor(row), y.f32(b, h, i), shape.valueWidth());
+        Native.setFloat(
+                lse + Float.BYTES * (((long) b * shape.heads() + h) * shape.queries() + i), w.softmax.logSumExp(row));
+    }
+}

@@ -1,0 +1,81 @@
+package dev.heddle.attention.pattern;
+
+/// Which key a query may see.
+///
+/// Positions are absolute: with `N` queries and `M` keys, key `j` is at position `j` and query `i` at position
+/// `i + M − N` (the last query sits beside the last key), which may be negative where there are more queries than keys.
+/// A pattern knows nothing of `M`: keys outside `0..M-1` are the caller's to leave out.
+///
+/// Only [#allows(int, int, int)] has to be written. The other answers let a kernel skip work; they may be coarse, but
+/// never hide an allowed pair: [#tile] may say `PARTIAL` of anything, [#keys] may name too many keys.
+public interface AttentionPattern {
+    /// The keys that [#bits] covers, and the width of a kernel's key tile.
+    int BITS = Long.SIZE;
+
+    /// Whether the query at position `query` may see the key at position `key`.
+    boolean allows(int head, int query, int key);
+
+    /// Bit `t` is set iff the query may see key `key + t`, for `t` in `0..63`.
+    default long bits(int head, int query, int key) {
+        long bits = 0;
+        for (int t = 0; t < BITS; t++) {
+            if (allows(head, query, key + t)) {
+                bits |= 1L << t;
+            }
+        }
+        return bits;
+    }
+
+    /// What is allowed of the queries `q0..q1-1` and the keys `k0..k1-1`.
+    default Tile tile(int head, int q0, int q1, int k0, int k1) {
+        return Tile.PARTIAL;
+    }
+
+    /// Ranges that hold every key that any of the queries `q0..q1-1` may see.
+    default KeyRanges keys(int head, int q0, int q1) {
+        return KeyRanges.ALL;
+    }
+
+    /// The exact number of allowed pairs of one head, with `queries` queries and `keys` keys.
+    default long pairs(int head, int queries, int keys) {
+        KeyRanges inside = KeyRanges.of(0, keys);
+        long pairs = 0;
+        for (int query = keys - queries; query < keys; query++) {
+            KeyRanges ranges = keys(head, query, query + 1).intersect(inside);
+            for (int r = 0; r < ranges.count(); r++) {
+                for (int key = ranges.start(r); key < ranges.stop(r); key += BITS) {
+                    pairs += Long.bitCount(bits(head, query, key) & firstBits(ranges.stop(r) - key));
+                }
+            }
+        }
+        return pairs;
+    }
+
+    /// The exact number of allowed pairs of head 0 in self-attention over `n` tokens.
+    default long pairs(int n) {
+        return pairs(0, n, n);
+    }
+
+    /// The pairs that both allow.
+    default AttentionPattern and(AttentionPattern other) {
+        return new Composite.And(this, other);
+    }
+
+    /// The pairs that either allows, in one softmax.
+    default AttentionPattern or(AttentionPattern other) {
+        return new Composite.Or(this, other);
+    }
+
+    /// The pairs that this one forbids.
+    default AttentionPattern not() {
+        return new Composite.Not(this);
+    }
+
+    /// The lowest `count` bits set (none for `count ≤ 0`, all for `count ≥ 64`).
+    static long firstBits(int count) {
+        if (count <= 0) {
+            return 0;
+        }
+        return count >= BITS ? -1L : (1L << count) - 1;
+    }
+}

@@ -1,0 +1,99 @@
+package dev.heddle.attention.pattern;
+
+import java.util.Arrays;
+
+/// Sorted, disjoint, half-open ranges of key positions.
+public final class KeyRanges {
+    /// Every key.
+    public static final KeyRanges ALL = new KeyRanges(new int[] {Integer.MIN_VALUE, Integer.MAX_VALUE});
+
+    /// No key.
+    public static final KeyRanges NONE = new KeyRanges(new int[0]);
+
+    /// start, stop, start, stop …
+    private final int[] bounds;
+
+    private KeyRanges(int[] bounds) {
+        this.bounds = bounds;
+    }
+
+    /// The keys `start..stop-1`; none if `stop ≤ start`. Bounds beyond the range of `int` are cut.
+    public static KeyRanges of(long start, long stop) {
+        int from = (int) Math.max(Integer.MIN_VALUE, Math.min(Integer.MAX_VALUE, start));
+        int to = (int) Math.max(Integer.MIN_VALUE, Math.min(Integer.MAX_VALUE, stop));
+        return to <= from ? NONE : new KeyRanges(new int[] {from, to});
+    }
+
+    /// The number of ranges.
+    public int count() {
+        return bounds.length / 2;
+    }
+
+    /// The first key of a range.
+    public int start(int range) {
+        return bounds[2 * range];
+    }
+
+    /// One past the last key of a range.
+    public int stop(int range) {
+        return bounds[2 * range + 1];
+    }
+
+    /// The keys in both.
+    public KeyRanges intersect(KeyRanges other) {
+        int[] out = new int[bounds.length + other.bounds.length];
+        int n = 0;
+        for (int i = 0, j = 0; i < bounds.length && j < other.bounds.length; ) {
+            int start = Math.max(bounds[i], other.bounds[j]);
+            int stop = Math.min(bounds[i + 1], other.bounds[j + 1]);
+            if (start < stop) {
+                out[n++] = start;
+                out[n++] = stop;
+            }
+            if (bounds[i + 1] < other.bounds[j + 1]) {
+                i += 2;
+            } else {
+                j += 2;
+            }
+        }
+        return new KeyRanges(Arrays.copyOf(out, n));
+    }
+
+    /// The keys in either.
+    public KeyRanges union(KeyRanges other) {
+        int[] out = new int[bounds.length + other.bounds.length];
+        int n = 0;
+        for (int i = 0, j = 0; i < bounds.length || j < other.bounds.length; ) {
+            boolean mine = j == other.bounds.length || (i < bounds.length && bounds[i] <= other.bounds[j]);
+            int start = mine ? bounds[i] : other.bounds[j];
+            int stop = mine ? bounds[i + 1] : other.bounds[j + 1];
+            if (mine) {
+                i += 2;
+            } else {
+                j += 2;
+            }
+            if (n > 0 && start <= out[n - 1]) {
+                out[n - 1] = Math.max(out[n - 1], stop);
+            } else {
+                out[n++] = start;
+                out[n++] = stop;
+            }
+        }
+        return new KeyRanges(Arrays.copyOf(out, n));
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof KeyRanges ranges && Arrays.equals(bounds, ranges.bounds);
+    }
+
+    @Override
+    public int hashCode() {
+        return Arrays.hashCode(bounds);
+    }
+
+    @Override
+    public String toString() {
+        return Arrays.toString(bounds);
+    }
+}
