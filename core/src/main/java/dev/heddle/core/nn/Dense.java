@@ -1,6 +1,7 @@
 package dev.heddle.core.nn;
 
 import dev.heddle.core.error.ConfigException;
+import dev.heddle.core.kernel.Activation;
 import dev.heddle.core.ops.MatMul;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
@@ -30,6 +31,11 @@ public final class Dense extends Linear {
     @Override
     public Tensor forward(Tensor x) {
         return MatMul.linear(x, weight.value(), bias == null ? null : bias.value());
+    }
+
+    @Override
+    public Tensor forward(Tensor x, Activation activation) {
+        return MatMul.linear(x, weight.value(), bias == null ? null : bias.value(), activation);
     }
 
     @Override

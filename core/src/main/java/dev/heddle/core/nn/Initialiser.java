@@ -1,5 +1,6 @@
 package dev.heddle.core.nn;
 
+import dev.heddle.core.ops.Arithmetic;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
@@ -12,6 +13,11 @@ import java.util.random.RandomGenerator;
 @FunctionalInterface
 public interface Initialiser {
     Tensor create(Shape shape, Seed seed);
+
+    /// These values times a factor.
+    default Initialiser scaled(double factor) {
+        return factor == 1 ? this : (shape, seed) -> Arithmetic.scale(create(shape, seed), factor);
+    }
 
     /// The same value everywhere.
     static Initialiser constant(double value) {

@@ -1,5 +1,7 @@
 package dev.heddle.core.nn;
 
+import dev.heddle.core.kernel.Activation;
+import dev.heddle.core.ops.Activations;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
 
@@ -7,6 +9,12 @@ import dev.heddle.core.tensor.Tensor;
 public abstract class Linear extends Module {
     /// Applies the map.
     public abstract Tensor forward(Tensor x);
+
+    /// Applies the map, then an activation to each element of the result; a kind of layer that can do both in one pass
+    /// overrides this.
+    public Tensor forward(Tensor x, Activation activation) {
+        return Activations.activate(activation, forward(x));
+    }
 
     public abstract int inputs();
 

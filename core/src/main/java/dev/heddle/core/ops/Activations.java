@@ -27,6 +27,13 @@ public final class Activations {
                 x);
     }
 
+    /// `act'(x)`, element by element, as a constant.
+    public static Tensor derivative(Activation activation, Tensor x) {
+        Tensor y = Tensor.full(x.dtype(), x.shape(), 1);
+        x.dtype().kernels().activationBackward(activation, x.address(), y.address(), y.address(), y.elements());
+        return Autograd.record(y, dy -> new Tensor[0], x.detach());
+    }
+
     /// `act(gate) · up`, element by element (arXiv 2002.05202): both of one shape.
     public static Tensor gated(Activation activation, Tensor gate, Tensor up) {
         if (!gate.shape().equals(up.shape())) {

@@ -1,9 +1,12 @@
 package dev.heddle.core.ops;
 
 import dev.heddle.core.error.ShapeException;
+import dev.heddle.core.kernel.Activation;
 import dev.heddle.core.kernel.Blas;
+import dev.heddle.core.kernel.Kernels;
 import dev.heddle.core.kernel.WorkMeter;
 import dev.heddle.core.tensor.Autograd;
+import dev.heddle.core.tensor.Autograd.Backward;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
@@ -25,6 +28,50 @@ public final class MatMul {
 
     /// `x · wᵀ + bias`: `[…, in]`, `[out, in]`, `[out]` → `[…, out]`.
     public static Tensor linear(Tensor x, Tensor w, @Nullable Tensor bias) {
+        checkLinear(x, w);
+        Shape out = x.shape().with(-1, w.dim(0));
+        Tensor y = Layout.reshape(productTransposed(Layout.reshape(x, rows(x)), w), out);
+        return bias == null ? y : Arithmetic.add(y, bias);
+    }
+
+    /// `act(x · wᵀ + bias)`, bias and activation in one pass over the product; shapes as without an activation.
+    public static Tensor linear(Tensor x, Tensor w, @Nullable Tensor bias, Activation activation) {
+        if (activation == Activation.IDENTITY) {
+            return linear(x, w, bias);
+        }
+        checkLinear(x, w);
+        if (bias != null && (bias.elements() != w.dim(0) || bias.dtype() != w.dtype())) {
+            throw new ShapeException("linear: bias " + bias + " does not fit weight " + w);
+        }
+        Kernels kernels = x.dtype().kernels();
+        Tensor folded = fold(x);
+        // The product is nobody else's, so it becomes the pre-activation in place.
+        Tensor before = multiply(folded, false, w, true);
+        Tensor y = Tensor.uninitialised(x.dtype(), x.shape().with(-1, w.dim(0)));
+        long address = before.address();
+        kernels.biasActivation(
+                activation,
+                address,
+                bias == null ? 0 : bias.address(),
+                address,
+                y.address(),
+                before.dim(0),
+                before.dim(1));
+        Backward backward =
+                dy -> {
+                    Tensor dBefore = Tensor.uninitialised(before.dtype(), before.shape());
+                    kernels.activationBackward(
+                            activation, before.address(), dy.address(), dBefore.address(), dBefore.elements());
+                    Tensor dx = x.isDifferentiable() ? multiply(dBefore, false, w, false).viewAs(x.shape()) : null;
+                    Tensor dw = w.isDifferentiable() ? multiply(dBefore, true, folded, false) : null;
+                    return bias == null
+                            ? new @Nullable Tensor[] {dx, dw}
+                            : new @Nullable Tensor[] {dx, dw, Reduction.sumTo(dBefore, bias.shape())};
+                };
+        return bias == null ? Autograd.record(y, backward, x, w) : Autograd.record(y, backward, x, w, bias);
+    }
+
+    private static void checkLinear(Tensor x, Tensor w) {
         if (w.rank() != 2 || x.rank() < 1 || x.dim(-1) != w.dim(1) || w.dtype() != x.dtype()) {
             throw new ShapeException(
                     "linear: input "
@@ -33,10 +80,10 @@ public final class MatMul {
                             + w
                             + "; its last axis and type must be the weight's");
         }
-        Shape out = x.shape().with(-1, w.dim(0));
-        Tensor rows = Layout.reshape(x, Shape.of(Math.toIntExact(x.shape().rows()), x.dim(-1)));
-        Tensor y = Layout.reshape(productTransposed(rows, w), out);
-        return bias == null ? y : Arithmetic.add(y, bias);
+    }
+
+    private static Shape rows(Tensor x) {
+        return Shape.of(Math.toIntExact(x.shape().rows()), x.dim(-1));
     }
 
     private static Tensor product(Tensor a, boolean transA, Tensor b, boolean transB) {
@@ -66,7 +113,7 @@ public final class MatMul {
 
     // A shared factor sees the batch as more rows.
     private static Tensor fold(Tensor x) {
-        return x.detach().viewAs(Shape.of(Math.toIntExact(x.shape().rows()), x.dim(-1)));
+        return x.detach().viewAs(rows(x));
     }
 
     private static Tensor multiply(Tensor a, boolean transA, Tensor b, boolean transB) {
