@@ -1,6 +1,9 @@
 package dev.heddle.positional;
 
 import dev.heddle.core.catalog.StackPart;
+import dev.heddle.core.error.ShapeException;
+import dev.heddle.core.ops.Arithmetic;
+import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
 
@@ -10,6 +13,19 @@ public abstract non-sealed class EmbeddingPosition extends PositionEncoding {
     ///
     /// @throws dev.heddle.core.error.InputException if a position is beyond the table
     public abstract Tensor apply(Tensor x, Positions positions);
+
+    /// `x` `[B, N, D]` plus one row of D numbers for each position, differentiable in both.
+    ///
+    /// @throws ShapeException if widths or numbers of tokens differ
+    static Tensor plusRows(Tensor x, Tensor rows, Positions positions) {
+        int width = rows.dim(-1);
+        if (x.rank() < 2 || x.dim(-1) != width || x.dtype() != rows.dtype()) {
+            throw new ShapeException(
+                    "position: input " + x + " does not fit; [B, N, " + width + "] of " + rows.dtype() + " is needed");
+        }
+        boolean forBatch = positions.areForBatch(x.shape().product(0, x.rank() - 2), x.dim(-2));
+        return Arithmetic.add(x, forBatch ? Layout.reshape(rows, x.shape()) : rows);
+    }
 
     /// Makes the encoding for a stack.
     @FunctionalInterface
