@@ -53,6 +53,11 @@ final class AdditiveSubject implements Subject {
     }
 
     @Override
+    public int longest() {
+        return encoding instanceof Learned learned ? learned.positions() - offset : Subject.super.longest();
+    }
+
+    @Override
     public Cost cost(int length) {
         return new Cost(encoding.parameterCount(), 0, 0);
     }

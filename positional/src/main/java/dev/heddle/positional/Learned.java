@@ -35,10 +35,15 @@ public final class Learned extends EmbeddingPosition {
         return new Spec(positions, Initialiser.normal(0.02));
     }
 
+    /// Rows of the table: positions are `0..positions − 1`.
+    public int positions() {
+        return table.value().dim(0);
+    }
+
     /// @throws InputException if a position is beyond the table
     @Override
     public Tensor apply(Tensor x, Positions positions) {
-        int size = table.value().dim(0);
+        int size = positions();
         if (positions.max() >= size) {
             throw new InputException(
                     "position: "
