@@ -22,8 +22,14 @@ public sealed interface AttentionBias {
             case Toeplitz(Tensor values) -> {
                 int diagonals = shape.queries() + shape.keys() - 1;
                 if (values.rank() != 2 || values.dim(0) != shape.heads() || values.dim(1) != diagonals) {
-                    throw new ShapeException("bias: " + values.shape() + " is not one value per head and distance; use ["
-                            + shape.heads() + ", " + diagonals + "]");
+                    throw new ShapeException(
+                            "bias: "
+                                    + values.shape()
+                                    + " is not one value per head and distance; use ["
+                                    + shape.heads()
+                                    + ", "
+                                    + diagonals
+                                    + "]");
                 }
                 yield new ScoreBias.Toeplitz(values.address());
             }

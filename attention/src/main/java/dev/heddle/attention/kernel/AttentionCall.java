@@ -2,6 +2,7 @@ package dev.heddle.attention.kernel;
 
 import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.core.error.ConfigException;
+
 import org.jspecify.annotations.Nullable;
 
 /// One attention call without its tensors: the score of a pair is `t = scale·q·k`, `t = softcap·tanh(t/softcap)` if
@@ -23,7 +24,8 @@ public record AttentionCall(
     /// @throws ConfigException if the scale is not finite or the softcap negative or not finite
     public AttentionCall {
         if (!Double.isFinite(scale)) {
-            throw new ConfigException("scale: " + scale + " is not a finite number; use 1/sqrt(width) or another value");
+            throw new ConfigException(
+                    "scale: " + scale + " is not a finite number; use 1/sqrt(width) or another value");
         }
         if (!(softcap >= 0) || Double.isInfinite(softcap)) {
             throw new ConfigException("softcap: " + softcap + " is not a bound; use 0 for none, or a positive value");

@@ -7,8 +7,7 @@ import dev.heddle.core.tensor.DType;
 public final class AttentionKernels {
     // No type of the Vector API may be loaded to decide whether it is there.
     private static final AttentionKernel F32 =
-            ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()
-                            && !Boolean.getBoolean("heddle.scalar")
+            ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent() && !Boolean.getBoolean("heddle.scalar")
                     ? new TiledKernel()
                     : ReferenceKernel.F32;
 

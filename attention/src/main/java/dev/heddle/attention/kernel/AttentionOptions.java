@@ -2,6 +2,7 @@ package dev.heddle.attention.kernel;
 
 import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.core.tensor.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /// How [ScaledDotProduct] attends.

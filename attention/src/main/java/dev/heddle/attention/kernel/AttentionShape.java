@@ -11,17 +11,35 @@ import dev.heddle.core.error.ShapeException;
 /// @param keys `M`
 /// @param width `Dh`, of queries and keys
 /// @param valueWidth `Dv`, of values and outputs
-public record AttentionShape(
-        int batch, int heads, int kvHeads, int queries, int keys, int width, int valueWidth) {
+public record AttentionShape(int batch, int heads, int kvHeads, int queries, int keys, int width, int valueWidth) {
     /// @throws ShapeException if a size is below 1 or the heads do not share evenly
     public AttentionShape {
         if (batch < 1 || heads < 1 || kvHeads < 1 || queries < 1 || keys < 1 || width < 1 || valueWidth < 1) {
-            throw new ShapeException("attention: sizes B=" + batch + " H=" + heads + " G=" + kvHeads + " N=" + queries
-                    + " M=" + keys + " Dh=" + width + " Dv=" + valueWidth + "; each must be 1 or more");
+            throw new ShapeException(
+                    "attention: sizes B="
+                            + batch
+                            + " H="
+                            + heads
+                            + " G="
+                            + kvHeads
+                            + " N="
+                            + queries
+                            + " M="
+                            + keys
+                            + " Dh="
+                            + width
+                            + " Dv="
+                            + valueWidth
+                            + "; each must be 1 or more");
         }
         if (heads % kvHeads != 0) {
-            throw new ShapeException("heads: " + heads + " query heads cannot share " + kvHeads
-                    + " key/value heads evenly; use a divisor of " + heads);
+            throw new ShapeException(
+                    "heads: "
+                            + heads
+                            + " query heads cannot share "
+                            + kvHeads
+                            + " key/value heads evenly; use a divisor of "
+                            + heads);
         }
     }
 

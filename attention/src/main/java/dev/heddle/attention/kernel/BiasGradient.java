@@ -6,9 +6,12 @@ import static dev.heddle.attention.kernel.Lanes.FLOATS;
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
-import java.util.Objects;
+
 import jdk.incubator.vector.FloatVector;
+
 import org.jspecify.annotations.Nullable;
+
+import java.util.Objects;
 
 /// Sums score gradients into the gradient of the bias, each sum with one owner at a time and in a fixed order.
 ///
@@ -31,9 +34,10 @@ final class BiasGradient {
         this.chunks = chunks;
         diagonals = shape.queries() + shape.keys() - 1;
         // The last tile's columns beyond the keys hold zeros, which land behind the last diagonal.
-        sums = target != 0 && call.bias() instanceof ScoreBias.Toeplitz
-                ? Tensor.zeros(DType.F32, chunks, shape.batch() * shape.heads(), diagonals + TILE)
-                : null;
+        sums =
+                target != 0 && call.bias() instanceof ScoreBias.Toeplitz
+                        ? Tensor.zeros(DType.F32, chunks, shape.batch() * shape.heads(), diagonals + TILE)
+                        : null;
     }
 
     /// Whether keys must not be cut because all keys of a query share one bias.

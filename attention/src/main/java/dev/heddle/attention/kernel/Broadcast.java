@@ -18,8 +18,19 @@ final class Broadcast {
         for (int axis = full.length - 1; axis >= 0; axis--) {
             int size = axis < missing ? 1 : tensor.dim(axis - missing);
             if (missing < 0 || (size != 1 && size != full[axis])) {
-                throw new ShapeException(subject + ": " + tensor.shape() + " does not broadcast to [" + full[0] + ", "
-                        + full[1] + ", " + full[2] + ", " + full[3] + "]; each axis must be 1 or that size");
+                throw new ShapeException(
+                        subject
+                                + ": "
+                                + tensor.shape()
+                                + " does not broadcast to ["
+                                + full[0]
+                                + ", "
+                                + full[1]
+                                + ", "
+                                + full[2]
+                                + ", "
+                                + full[3]
+                                + "]; each axis must be 1 or that size");
             }
             strides[axis] = size == 1 ? 0 : stride;
             stride *= size;

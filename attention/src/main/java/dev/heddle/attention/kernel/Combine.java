@@ -6,10 +6,12 @@ import dev.heddle.core.kernel.Native;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// Joins attention over disjoint parts of the keys into attention over all of them:
 /// `lse = ln Σ_p exp(lse_p)`, `y = Σ_p exp(lse_p − lse)·y_p`. Differentiable in every part; a part that a query sees no
@@ -42,8 +44,12 @@ public final class Combine {
             if (!part.y().shape().equals(parts.getFirst().y().shape())
                     || !part.lse().shape().equals(parts.getFirst().lse().shape())
                     || part.y().dtype() != parts.getFirst().y().dtype()) {
-                throw new ShapeException("combine: part " + part.y().shape() + " differs from "
-                        + parts.getFirst().y().shape() + "; parts must have one shape and type");
+                throw new ShapeException(
+                        "combine: part "
+                                + part.y().shape()
+                                + " differs from "
+                                + parts.getFirst().y().shape()
+                                + "; parts must have one shape and type");
             }
         }
         return new Combine(List.copyOf(parts), layout).run();
@@ -68,10 +74,11 @@ public final class Combine {
             }
         }
         List<Tensor> inputs = new ArrayList<>();
-        parts.forEach(part -> {
-            inputs.add(part.y());
-            inputs.add(part.lse());
-        });
+        parts.forEach(
+                part -> {
+                    inputs.add(part.y());
+                    inputs.add(part.lse());
+                });
         Tensor savedY = y.detach();
         Tensor savedLse = lse.detach();
         Autograd.record(

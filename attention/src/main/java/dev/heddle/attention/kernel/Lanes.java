@@ -1,12 +1,14 @@
 package dev.heddle.attention.kernel;
 
 import dev.heddle.core.kernel.Native;
-import java.nio.ByteOrder;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
+
+import java.nio.ByteOrder;
 
 /// The vector width of the attention kernels, and the few functions they all use. Only classes that run when the Vector
 /// API is present may touch it.
@@ -50,9 +52,10 @@ final class Lanes {
         FloatVector x = value.blend(-127f, value.compare(VectorOperators.LT, -127f));
         FloatVector rounded = x.add(ROUND);
         FloatVector f = x.sub(rounded.sub(ROUND));
-        FloatVector p = f.fma(
-                FloatVector.broadcast(FLOATS, 0.001326472948698212f),
-                FloatVector.broadcast(FLOATS, 0.009671514562983183f));
+        FloatVector p =
+                f.fma(
+                        FloatVector.broadcast(FLOATS, 0.001326472948698212f),
+                        FloatVector.broadcast(FLOATS, 0.009671514562983183f));
         p = p.fma(f, FloatVector.broadcast(FLOATS, 0.055507337520036094f));
         p = p.fma(f, FloatVector.broadcast(FLOATS, 0.24022242047360695f));
         p = p.fma(f, FloatVector.broadcast(FLOATS, 0.6931469775797929f));

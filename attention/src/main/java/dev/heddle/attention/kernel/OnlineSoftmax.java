@@ -3,10 +3,11 @@ package dev.heddle.attention.kernel;
 import static dev.heddle.attention.kernel.Lanes.COUNT;
 import static dev.heddle.attention.kernel.Lanes.FLOATS;
 
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+
+import java.util.Arrays;
 
 /// The running softmax of a tile of queries, in units of log 2: for each query a reference score, the sum of the powers
 /// and the weighted sum of the values, both relative to the reference.
@@ -119,9 +120,7 @@ final class OnlineSoftmax {
     /// The natural log-sum-exp of a row.
     float logSumExp(int row) {
         float sum = sum(row);
-        return sum == 0
-                ? Float.NEGATIVE_INFINITY
-                : (float) (reference[row] * Lanes.LN_2 + Math.log(sum));
+        return sum == 0 ? Float.NEGATIVE_INFINITY : (float) (reference[row] * Lanes.LN_2 + Math.log(sum));
     }
 
     /// What a row's weighted values are multiplied with at the end: one over the sum; 0 without an allowed key.

@@ -6,6 +6,7 @@ import dev.heddle.core.kernel.Native;
 import dev.heddle.core.kernel.Parallel;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -55,13 +56,16 @@ final class PackedTiles {
     /// Packs several tensors of equal batch, heads and tokens.
     static void fill(PackedTiles... all) {
         // A task is several tiles: a single one is done in a microsecond.
-        Parallel.ranges(all[0].finite.length, 4, (from, to) -> {
-            for (PackedTiles packed : all) {
-                for (int t = (int) from; t < to; t++) {
-                    packed.fill(t);
-                }
-            }
-        });
+        Parallel.ranges(
+                all[0].finite.length,
+                4,
+                (from, to) -> {
+                    for (PackedTiles packed : all) {
+                        for (int t = (int) from; t < to; t++) {
+                            packed.fill(t);
+                        }
+                    }
+                });
     }
 
     private void fill(int index) {

@@ -1,6 +1,7 @@
 package dev.heddle.attention.kernel;
 
 import dev.heddle.core.kernel.Native;
+
 import java.lang.foreign.ValueLayout;
 
 /// A boolean mask, true (1) = may attend, one byte a pair at `address + b·batch + h·head + i·query + j`; a stride of 0

@@ -2,6 +2,7 @@ package dev.heddle.attention.kernel;
 
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.kernel.Parallel;
+
 import java.util.Arrays;
 
 /// The definition, row by row in double: every score of a query at once, a two-pass softmax, no tiles, no tricks. It is
@@ -68,25 +69,27 @@ public final class ReferenceKernel implements AttentionKernel {
     @Override
     public void forward(AttentionCall call, Heads q, Heads k, Heads v, Heads y, long lse) {
         AttentionShape s = call.shape();
-        Parallel.run(s.batch() * s.heads(), task -> {
-            int b = task / s.heads();
-            int h = task % s.heads();
-            Rows keys = rows(k, b, h / s.group(), s.keys(), s.width());
-            Rows values = rows(v, b, h / s.group(), s.keys(), s.valueWidth());
-            Row row = new Row(s);
-            double[] out = new double[s.valueWidth()];
-            for (int i = 0; i < s.queries(); i++) {
-                double total = probabilities(call, q, keys, b, h, i, row);
-                Arrays.fill(out, 0);
-                for (int j = 0; j < s.keys(); j++) {
-                    if (row.allowed[j]) {
-                        values.addTo(out, 0, j, row.p[j]);
+        Parallel.run(
+                s.batch() * s.heads(),
+                task -> {
+                    int b = task / s.heads();
+                    int h = task % s.heads();
+                    Rows keys = rows(k, b, h / s.group(), s.keys(), s.width());
+                    Rows values = rows(v, b, h / s.group(), s.keys(), s.valueWidth());
+                    Row row = new Row(s);
+                    double[] out = new double[s.valueWidth()];
+                    for (int i = 0; i < s.queries(); i++) {
+                        double total = probabilities(call, q, keys, b, h, i, row);
+                        Arrays.fill(out, 0);
+                        for (int j = 0; j < s.keys(); j++) {
+                            if (row.allowed[j]) {
+                                values.addTo(out, 0, j, row.p[j]);
+                            }
+                        }
+                        store.write(y.address(), y.index(b, h, i), out, 0, out.length);
+                        store.set(lse, ((long) b * s.heads() + h) * s.queries() + i, total);
                     }
-                }
-                store.write(y.address(), y.index(b, h, i), out, 0, out.length);
-                store.set(lse, ((long) b * s.heads() + h) * s.queries() + i, total);
-            }
-        });
+                });
     }
 
     @Override
@@ -109,11 +112,13 @@ public final class ReferenceKernel implements AttentionKernel {
         }
         // A bias may be shared between heads or batch entries: then its gradient has no single owner.
         int tasks = dbias == 0 ? s.batch() * s.kvHeads() : 1;
-        Parallel.run(tasks, task -> {
-            for (int pair = task; pair < s.batch() * s.kvHeads(); pair += tasks) {
-                group(call, q, k, v, dy, dlse, dq, dk, dv, dbias, pair / s.kvHeads(), pair % s.kvHeads());
-            }
-        });
+        Parallel.run(
+                tasks,
+                task -> {
+                    for (int pair = task; pair < s.batch() * s.kvHeads(); pair += tasks) {
+                        group(call, q, k, v, dy, dlse, dq, dk, dv, dbias, pair / s.kvHeads(), pair % s.kvHeads());
+                    }
+                });
     }
 
     private void group(
@@ -181,9 +186,9 @@ public final class ReferenceKernel implements AttentionKernel {
         store.read(q.address(), q.index(b, h, i), row.query);
         double max = Double.NEGATIVE_INFINITY;
         for (int j = 0; j < s.keys(); j++) {
-            row.allowed[j] = call.pattern().allows(h, i + s.offset(), j)
-                    && (call.mask() == null
-                            || Native.getBoolean(call.mask().row(b, h, i) + j));
+            row.allowed[j] =
+                    call.pattern().allows(h, i + s.offset(), j)
+                            && (call.mask() == null || Native.getBoolean(call.mask().row(b, h, i) + j));
             if (row.allowed[j]) {
                 score(call, keys, b, h, i, j, row);
                 max = Math.max(max, row.p[j]);
@@ -210,11 +215,13 @@ public final class ReferenceKernel implements AttentionKernel {
             row.slope[j] = 1 - tanh * tanh;
             t = call.softcap() * tanh;
         }
-        row.p[j] = t + switch (call.bias()) {
-            case ScoreBias.None none -> 0;
-            case ScoreBias.Toeplitz bias -> store.get(bias.address(), diagonal(call.shape(), h, i, j));
-            case ScoreBias.Dense bias -> store.get(bias.address(), bias.index(b, h, i, j));
-        };
+        row.p[j] =
+                t
+                        + switch (call.bias()) {
+                            case ScoreBias.None none -> 0;
+                            case ScoreBias.Toeplitz bias -> store.get(bias.address(), diagonal(call.shape(), h, i, j));
+                            case ScoreBias.Dense bias -> store.get(bias.address(), bias.index(b, h, i, j));
+                        };
     }
 
     private void addBias(AttentionCall call, long dbias, int b, int h, int i, int j, double gradient) {

@@ -4,10 +4,12 @@ import static dev.heddle.attention.kernel.Lanes.COUNT;
 import static dev.heddle.attention.kernel.Lanes.FLOATS;
 
 import dev.heddle.core.kernel.Native;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /// Short loops over one row: between native memory and a thread's arrays, and over a row of pairs.
 final class RowMath {
@@ -46,9 +48,7 @@ final class RowMath {
     /// `sum += row` over the whole (padded) array.
     static void addTo(float[] sum, long row) {
         for (int d = 0; d < sum.length; d += COUNT) {
-            FloatVector.fromArray(FLOATS, sum, d)
-                    .add(Lanes.load(row + (long) Float.BYTES * d))
-                    .intoArray(sum, d);
+            FloatVector.fromArray(FLOATS, sum, d).add(Lanes.load(row + (long) Float.BYTES * d)).intoArray(sum, d);
         }
     }
 

@@ -5,10 +5,12 @@ import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+
+import org.jspecify.annotations.Nullable;
+
 import java.lang.ref.Reference;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// Scaled dot-product attention as a differentiable operation, `(q, k, v) → (y, lse)`.
 ///
@@ -48,8 +50,15 @@ public final class ScaledDotProduct {
         if (length < 1 || length > room.keys()) {
             throw new ShapeException("cache: " + length + " keys asked for of " + room.keys() + "; use 1 to that many");
         }
-        AttentionShape shape = new AttentionShape(
-                room.batch(), room.heads(), room.kvHeads(), room.queries(), length, room.width(), room.valueWidth());
+        AttentionShape shape =
+                new AttentionShape(
+                        room.batch(),
+                        room.heads(),
+                        room.kvHeads(),
+                        room.queries(),
+                        length,
+                        room.width(),
+                        room.valueWidth());
         Result result = outputs(q.dtype(), shape, options.layout());
         AttentionKernels.of(q.dtype())
                 .forward(
@@ -64,9 +73,10 @@ public final class ScaledDotProduct {
     }
 
     private static Result outputs(DType dtype, AttentionShape s, AttentionOptions.Layout layout) {
-        Shape y = layout == AttentionOptions.Layout.TOKEN_MAJOR
-                ? Shape.of(s.batch(), s.queries(), s.heads(), s.valueWidth())
-                : Shape.of(s.batch(), s.heads(), s.queries(), s.valueWidth());
+        Shape y =
+                layout == AttentionOptions.Layout.TOKEN_MAJOR
+                        ? Shape.of(s.batch(), s.queries(), s.heads(), s.valueWidth())
+                        : Shape.of(s.batch(), s.heads(), s.queries(), s.valueWidth());
         return new Result(
                 Tensor.uninitialised(dtype, y), Tensor.uninitialised(dtype, s.batch(), s.heads(), s.queries()));
     }
@@ -76,8 +86,12 @@ public final class ScaledDotProduct {
         PairMask pairs = null;
         if (mask != null) {
             if (mask.dtype() != DType.BOOL || mask.dim(mask.rank() - 1) != shape.keys()) {
-                throw new ShapeException("mask: " + mask.dtype() + mask.shape()
-                        + " is not one boolean a key; use BOOL with last axis " + shape.keys());
+                throw new ShapeException(
+                        "mask: "
+                                + mask.dtype()
+                                + mask.shape()
+                                + " is not one boolean a key; use BOOL with last axis "
+                                + shape.keys());
             }
             long[] strides = Broadcast.strides("mask", mask, shape);
             pairs = new PairMask(mask.address(), strides[0], strides[1], strides[2]);
@@ -95,23 +109,42 @@ public final class ScaledDotProduct {
 
     private static AttentionShape shape(Tensor q, Tensor k, Tensor v, AttentionOptions.Layout layout) {
         if (q.rank() != 4 || k.rank() != 4 || v.rank() != 4) {
-            throw new ShapeException("attention: q " + q.shape() + ", k " + k.shape() + ", v " + v.shape()
-                    + " must have four axes each");
+            throw new ShapeException(
+                    "attention: q "
+                            + q.shape()
+                            + ", k "
+                            + k.shape()
+                            + ", v "
+                            + v.shape()
+                            + " must have four axes each");
         }
         if (q.dtype() != k.dtype() || q.dtype() != v.dtype() || !q.dtype().isFloating()) {
-            throw new ShapeException("attention: q " + q.dtype() + ", k " + k.dtype() + ", v " + v.dtype()
-                    + " must be of one floating type");
+            throw new ShapeException(
+                    "attention: q "
+                            + q.dtype()
+                            + ", k "
+                            + k.dtype()
+                            + ", v "
+                            + v.dtype()
+                            + " must be of one floating type");
         }
         int heads = layout == AttentionOptions.Layout.TOKEN_MAJOR ? 2 : 1;
         int tokens = 3 - heads;
-        boolean fits = q.dim(0) == k.dim(0)
-                && k.dim(0) == v.dim(0)
-                && q.dim(3) == k.dim(3)
-                && k.dim(tokens) == v.dim(tokens)
-                && k.dim(heads) == v.dim(heads);
+        boolean fits =
+                q.dim(0) == k.dim(0)
+                        && k.dim(0) == v.dim(0)
+                        && q.dim(3) == k.dim(3)
+                        && k.dim(tokens) == v.dim(tokens)
+                        && k.dim(heads) == v.dim(heads);
         if (!fits) {
-            throw new ShapeException("attention: q " + q.shape() + ", k " + k.shape() + " and v " + v.shape()
-                    + " do not fit; batch must agree, q and k in width, k and v in tokens and heads");
+            throw new ShapeException(
+                    "attention: q "
+                            + q.shape()
+                            + ", k "
+                            + k.shape()
+                            + " and v "
+                            + v.shape()
+                            + " do not fit; batch must agree, q and k in width, k and v in tokens and heads");
         }
         return new AttentionShape(
                 q.dim(0), q.dim(heads), k.dim(heads), q.dim(tokens), k.dim(tokens), q.dim(3), v.dim(3));
@@ -160,9 +193,10 @@ public final class ScaledDotProduct {
             Tensor dk = Tensor.uninitialised(k.dtype(), k.shape());
             Tensor dv = Tensor.uninitialised(v.dtype(), v.shape());
             AttentionBias bias = options.bias();
-            Tensor dbias = bias != null && bias.values().isDifferentiable()
-                    ? Tensor.uninitialised(q.dtype(), bias.values().shape())
-                    : null;
+            Tensor dbias =
+                    bias != null && bias.values().isDifferentiable()
+                            ? Tensor.uninitialised(q.dtype(), bias.values().shape())
+                            : null;
             AttentionKernels.of(q.dtype())
                     .backward(
                             call(options, shape),

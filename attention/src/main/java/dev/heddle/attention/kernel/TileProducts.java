@@ -18,8 +18,7 @@ final class TileProducts {
     private static final long BYTES = (long) COUNT * Float.BYTES;
 
     // Twenty-four accumulators need the 32 registers of AVX-512 or NEON; with 16, two vectors a row is the most.
-    private static final boolean WIDE =
-            COUNT == 16 || System.getProperty("os.arch").equals("aarch64");
+    private static final boolean WIDE = COUNT == 16 || System.getProperty("os.arch").equals("aarch64");
 
     private TileProducts() {}
 
@@ -86,8 +85,7 @@ final class TileProducts {
                 for (int n = 0; x != 0 && n < columns; n += COUNT) {
                     int at = c0 + r * cRow + n;
                     FloatVector row = Lanes.load(b + p * bStep + 4L * n);
-                    row.fma(FloatVector.broadcast(FLOATS, x), FloatVector.fromArray(FLOATS, c, at))
-                            .intoArray(c, at);
+                    row.fma(FloatVector.broadcast(FLOATS, x), FloatVector.fromArray(FLOATS, c, at)).intoArray(c, at);
                 }
             }
         }

@@ -4,8 +4,10 @@ import static dev.heddle.attention.kernel.Lanes.COUNT;
 import static dev.heddle.attention.kernel.Lanes.FLOATS;
 
 import dev.heddle.core.kernel.Native;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+
 import org.jspecify.annotations.Nullable;
 
 /// From dot products to scores, in units of log 2 so that the softmax needs only powers of two: cap and bias, row by row
@@ -39,7 +41,7 @@ final class TileScores {
         switch (call.bias()) {
             case ScoreBias.None none -> {}
             case ScoreBias.Toeplitz bias ->
-                addRow(s, at, bias.address() + (long) Float.BYTES * diagonal(shape, h, i, k0), keys);
+                    addRow(s, at, bias.address() + (long) Float.BYTES * diagonal(shape, h, i, k0), keys);
             case ScoreBias.Dense bias -> {
                 long address = bias.address() + Float.BYTES * bias.index(b, h, i, k0);
                 if (bias.key() == 0) {

@@ -7,6 +7,7 @@ import dev.heddle.core.kernel.Parallel;
 import dev.heddle.core.kernel.WorkMeter;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -56,7 +57,16 @@ final class TiledBackward {
     private final int chunkTiles;
 
     TiledBackward(
-            AttentionCall call, Heads q, Heads k, Heads v, long lse, Heads dy, Heads dq, Heads dk, Heads dv, long dbias) {
+            AttentionCall call,
+            Heads q,
+            Heads k,
+            Heads v,
+            long lse,
+            Heads dy,
+            Heads dq,
+            Heads dk,
+            Heads dv,
+            long dbias) {
         this.call = call;
         this.shape = call.shape();
         this.scores = new TileScores(call);
@@ -79,8 +89,8 @@ final class TiledBackward {
         int wanted = (TASKS + shape.batch() * shape.kvHeads() - 1) / (shape.batch() * shape.kvHeads());
         chunkTiles = (tiles + Math.min(most, wanted) - 1) / Math.min(most, wanted);
         chunks = (tiles + chunkTiles - 1) / chunkTiles;
-        queryGradients = Tensor.uninitialised(
-                DType.F32, chunks, shape.batch() * shape.heads(), shape.queries(), paddedWidth);
+        queryGradients =
+                Tensor.uninitialised(DType.F32, chunks, shape.batch() * shape.heads(), shape.queries(), paddedWidth);
         biasGradient = new BiasGradient(call, dbias, chunks);
     }
 
@@ -128,21 +138,26 @@ final class TiledBackward {
 
     void run(Heads y, long dlse) {
         PackedTiles.fill(keyColumns, keyRows, valueColumns);
-        Parallel.run(shape.batch() * shape.heads(), head -> deltas(y, dlse, head / shape.heads(), head % shape.heads()));
+        Parallel.run(
+                shape.batch() * shape.heads(), head -> deltas(y, dlse, head / shape.heads(), head % shape.heads()));
         int owners = shape.batch() * shape.kvHeads();
         biasGradient.clear();
         if (biasGradient.shared()) {
-            Parallel.run(chunks, chunk -> {
-                for (int owner = 0; owner < owners; owner++) {
-                    chunk(owner / shape.kvHeads(), owner % shape.kvHeads(), chunk);
-                }
-            });
+            Parallel.run(
+                    chunks,
+                    chunk -> {
+                        for (int owner = 0; owner < owners; owner++) {
+                            chunk(owner / shape.kvHeads(), owner % shape.kvHeads(), chunk);
+                        }
+                    });
         } else {
             // Early keys first: under a causal mask they have the most queries.
-            Parallel.run(owners * chunks, task -> {
-                int owner = task % owners;
-                chunk(owner / shape.kvHeads(), owner % shape.kvHeads(), task / owners);
-            });
+            Parallel.run(
+                    owners * chunks,
+                    task -> {
+                        int owner = task % owners;
+                        chunk(owner / shape.kvHeads(), owner % shape.kvHeads(), task / owners);
+                    });
         }
         Parallel.run(shape.batch() * shape.heads(), head -> sumQueries(head / shape.heads(), head % shape.heads()));
         biasGradient.sum();
@@ -184,8 +199,11 @@ final class TiledBackward {
         int stop = Math.min(t1 * TILE, shape.keys());
         KeyRanges ranges = call.pattern().keys(h, query, query + count).intersect(KeyRanges.of((long) t0 * TILE, stop));
         boolean first = t0 == chunk * chunkTiles;
-        long sums = queryGradients.address()
-                + (long) Float.BYTES * paddedWidth * ((long) chunk * shape.batch() * shape.heads() * shape.queries() + row(b, h, i0));
+        long sums =
+                queryGradients.address()
+                        + (long) Float.BYTES
+                                * paddedWidth
+                                * ((long) chunk * shape.batch() * shape.heads() * shape.queries() + row(b, h, i0));
         if (ranges.count() == 0) {
             if (first) {
                 Native.zero(sums, (long) Float.BYTES * count * paddedWidth);
@@ -220,8 +238,7 @@ final class TiledBackward {
             RowMath.readScaled(query, scores.queryFactor, w.queries, r * width, width);
             RowMath.readScaled(output, 1, w.outputs, r * valueWidth, valueWidth);
             PackedTiles.copyRow(query, w.queryRows.address() + (long) Float.BYTES * r * paddedWidth, width);
-            PackedTiles.copyRow(
-                    output, w.outputRows.address() + (long) Float.BYTES * r * paddedValueWidth, valueWidth);
+            PackedTiles.copyRow(output, w.outputRows.address() + (long) Float.BYTES * r * paddedValueWidth, valueWidth);
             w.finiteQueries &= PackedTiles.isFinite(query, width);
             w.finiteOutputs &= PackedTiles.isFinite(output, valueWidth);
             float logSum = Native.getFloat(lse + Float.BYTES * row(b, h, i0 + r));
@@ -257,15 +274,11 @@ final class TiledBackward {
         int g = h / shape.group();
         Arrays.fill(w.p, 0, rows * TILE, 0);
         Arrays.fill(w.dt, 0, rows * TILE, 0);
-        long done = masked
-                ? productsMasked(w, b, g, rows, tile)
-                : products(w, b, g, 0, rows, tile, 0, TILE);
+        long done = masked ? productsMasked(w, b, g, rows, tile) : products(w, b, g, 0, rows, tile, 0, TILE);
         for (int r = 0; r < count; r++) {
             pairs(w, b, h, i0, r, chunk, k0, masked ? w.bits.rows[r] : -1L);
         }
-        return done + (masked
-                ? gradientsMasked(w, b, g, rows, tile, slot)
-                : gradients(w, b, g, rows, tile, slot));
+        return done + (masked ? gradientsMasked(w, b, g, rows, tile, slot) : gradients(w, b, g, rows, tile, slot));
     }
 
     /// Scores and the gradients of the probabilities of some rows and columns.
@@ -273,10 +286,20 @@ final class TiledBackward {
         int at = row * TILE + from;
         long keys = keyColumns.tile(b, g, tile) + 4L * from;
         long values = valueColumns.tile(b, g, tile) + 4L * from;
+        TileProducts.multiply(w.queries, row * width, width, 1, keys, TILE * 4L, w.p, at, TILE, rows, columns, width);
         TileProducts.multiply(
-                w.queries, row * width, width, 1, keys, TILE * 4L, w.p, at, TILE, rows, columns, width);
-        TileProducts.multiply(
-                w.outputs, row * valueWidth, valueWidth, 1, values, TILE * 4L, w.dt, at, TILE, rows, columns, valueWidth);
+                w.outputs,
+                row * valueWidth,
+                valueWidth,
+                1,
+                values,
+                TILE * 4L,
+                w.dt,
+                at,
+                TILE,
+                rows,
+                columns,
+                valueWidth);
         return (long) rows * columns * (width + valueWidth);
     }
 
@@ -319,14 +342,44 @@ final class TiledBackward {
         int dv0 = slot * KEY_ROWS * paddedValueWidth;
         int dk0 = slot * KEY_ROWS * paddedWidth;
         TileProducts.multiply(
-                w.p, 0, 1, TILE, w.outputRows.address(), paddedValueWidth * 4L, w.dv, dv0, paddedValueWidth,
-                KEY_ROWS, paddedValueWidth, rows);
+                w.p,
+                0,
+                1,
+                TILE,
+                w.outputRows.address(),
+                paddedValueWidth * 4L,
+                w.dv,
+                dv0,
+                paddedValueWidth,
+                KEY_ROWS,
+                paddedValueWidth,
+                rows);
         TileProducts.multiply(
-                w.dt, 0, 1, TILE, w.queryRows.address(), paddedWidth * 4L, w.dk, dk0, paddedWidth,
-                KEY_ROWS, paddedWidth, rows);
+                w.dt,
+                0,
+                1,
+                TILE,
+                w.queryRows.address(),
+                paddedWidth * 4L,
+                w.dk,
+                dk0,
+                paddedWidth,
+                KEY_ROWS,
+                paddedWidth,
+                rows);
         TileProducts.multiply(
-                w.dt, 0, TILE, 1, keyRows.tile(b, g, tile), paddedWidth * 4L, w.dq, 0, paddedWidth,
-                rows, paddedWidth, TILE);
+                w.dt,
+                0,
+                TILE,
+                1,
+                keyRows.tile(b, g, tile),
+                paddedWidth * 4L,
+                w.dq,
+                0,
+                paddedWidth,
+                rows,
+                paddedWidth,
+                TILE);
         return (long) rows * KEY_ROWS * (paddedWidth + paddedValueWidth) + (long) rows * TILE * paddedWidth;
     }
 
@@ -338,8 +391,16 @@ final class TiledBackward {
                 int from = Long.numberOfTrailingZeros(seen);
                 int depth = TILE - Long.numberOfLeadingZeros(seen) - from;
                 product(
-                        keyRows.finite(b, g, tile), w.dt, r * TILE + from, TILE, 1,
-                        keyRows.tile(b, g, tile) + 4L * paddedWidth * from, paddedWidth, w.dq, r * paddedWidth, depth);
+                        keyRows.finite(b, g, tile),
+                        w.dt,
+                        r * TILE + from,
+                        TILE,
+                        1,
+                        keyRows.tile(b, g, tile) + 4L * paddedWidth * from,
+                        paddedWidth,
+                        w.dq,
+                        r * paddedWidth,
+                        depth);
                 done += (long) PANEL * depth * paddedWidth;
             }
         }
@@ -348,13 +409,27 @@ final class TiledBackward {
             if (from < rows) {
                 int depth = w.bits.lastQuery(j, rows) + 1 - from;
                 product(
-                        w.finiteOutputs, w.p, from * TILE + j, 1, TILE,
-                        w.outputRows.address() + 4L * paddedValueWidth * from, paddedValueWidth,
-                        w.dv, (slot * KEY_ROWS + j) * paddedValueWidth, depth);
+                        w.finiteOutputs,
+                        w.p,
+                        from * TILE + j,
+                        1,
+                        TILE,
+                        w.outputRows.address() + 4L * paddedValueWidth * from,
+                        paddedValueWidth,
+                        w.dv,
+                        (slot * KEY_ROWS + j) * paddedValueWidth,
+                        depth);
                 product(
-                        w.finiteQueries, w.dt, from * TILE + j, 1, TILE,
-                        w.queryRows.address() + 4L * paddedWidth * from, paddedWidth,
-                        w.dk, (slot * KEY_ROWS + j) * paddedWidth, depth);
+                        w.finiteQueries,
+                        w.dt,
+                        from * TILE + j,
+                        1,
+                        TILE,
+                        w.queryRows.address() + 4L * paddedWidth * from,
+                        paddedWidth,
+                        w.dk,
+                        (slot * KEY_ROWS + j) * paddedWidth,
+                        depth);
                 done += (long) PANEL * depth * (paddedWidth + paddedValueWidth);
             }
         }
@@ -363,7 +438,16 @@ final class TiledBackward {
 
     /// One panel's product. Where `B` holds NaN or infinity, zeros of `A` must not meet it.
     private static void product(
-            boolean finite, float[] a, int at, int aRow, int aStep, long rows, int columns, float[] c, int c0, int depth) {
+            boolean finite,
+            float[] a,
+            int at,
+            int aRow,
+            int aStep,
+            long rows,
+            int columns,
+            float[] c,
+            int c0,
+            int depth) {
         if (finite) {
             TileProducts.multiply(a, at, aRow, aStep, rows, columns * 4L, c, c0, columns, PANEL, columns, depth);
         } else {

@@ -5,6 +5,7 @@ import dev.heddle.attention.pattern.Tile;
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.kernel.Parallel;
 import dev.heddle.core.kernel.WorkMeter;
+
 import java.util.Arrays;
 
 /// The forward pass over tiles of queries and keys (FlashAttention-2, algorithm 1). A task owns a tile of queries of one
@@ -62,10 +63,12 @@ final class TiledForward {
         int heads = shape.batch() * shape.heads();
         int tiles = (shape.queries() + ROWS - 1) / ROWS;
         // Late queries first: under a causal mask they have the most keys, and long tasks should not start last.
-        Parallel.run(heads * tiles, task -> {
-            int head = task % heads;
-            tile(head / shape.heads(), head % shape.heads(), (tiles - 1 - task / heads) * ROWS);
-        });
+        Parallel.run(
+                heads * tiles,
+                task -> {
+                    int head = task % heads;
+                    tile(head / shape.heads(), head % shape.heads(), (tiles - 1 - task / heads) * ROWS);
+                });
     }
 
     private void tile(int b, int h, int i0) {
@@ -215,8 +218,7 @@ final class TiledForward {
 
     private void writeRow(Work w, int b, int h, int i, int row) {
         int width = Lanes.padded(shape.valueWidth());
-        RowMath.writeScaled(
-                w.softmax.values, row * width, w.softmax.factor(row), y.f32(b, h, i), shape.valueWidth());
+        RowMath.writeScaled(w.softmax.values, row * width, w.softmax.factor(row), y.f32(b, h, i), shape.valueWidth());
         Native.setFloat(
                 lse + Float.BYTES * (((long) b * shape.heads() + h) * shape.queries() + i), w.softmax.logSumExp(row));
     }

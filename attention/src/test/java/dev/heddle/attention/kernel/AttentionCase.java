@@ -10,13 +10,15 @@ import dev.heddle.core.tensor.Gradients;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
-import org.jspecify.annotations.Nullable;
 
 /// Random operands of one attention call, and its outputs and gradients in either type.
 final class AttentionCase {
@@ -91,8 +93,9 @@ final class AttentionCase {
     AttentionOptions options(AttentionPattern pattern, @Nullable Tensor typedBias) {
         AttentionOptions options = AttentionOptions.of(pattern).capped(softcap).laidOut(layout);
         if (typedBias != null) {
-            options = options.biased(
-                    toeplitz ? new AttentionBias.Toeplitz(typedBias) : new AttentionBias.Dense(typedBias));
+            options =
+                    options.biased(
+                            toeplitz ? new AttentionBias.Toeplitz(typedBias) : new AttentionBias.Dense(typedBias));
         }
         return mask == null ? options : options.masked(mask);
     }
@@ -108,8 +111,8 @@ final class AttentionCase {
         Tensor tv = Autograd.variable(v.cast(dtype));
         Tensor tb = bias == null ? null : Autograd.variable(bias.cast(dtype));
         Result result = after.apply(ScaledDotProduct.attend(tq, tk, tv, options(pattern, tb)));
-        Gradients gradients = Autograd.gradients(
-                List.of(result.y(), result.lse()), List.of(dy.cast(dtype), dlse.cast(dtype)));
+        Gradients gradients =
+                Autograd.gradients(List.of(result.y(), result.lse()), List.of(dy.cast(dtype), dlse.cast(dtype)));
         Map<String, Tensor> all = new LinkedHashMap<>();
         all.put("y", result.y());
         all.put("lse", result.lse());
@@ -124,12 +127,13 @@ final class AttentionCase {
 
     static void assertClose(Map<String, Tensor> actual, Map<String, Tensor> expected, double atol, double rtol) {
         List<String> wrong = new ArrayList<>();
-        expected.forEach((name, tensor) -> {
-            String difference = difference(actual.get(name), tensor, atol, rtol);
-            if (!difference.isEmpty()) {
-                wrong.add(name + ": " + difference);
-            }
-        });
+        expected.forEach(
+                (name, tensor) -> {
+                    String difference = difference(actual.get(name), tensor, atol, rtol);
+                    if (!difference.isEmpty()) {
+                        wrong.add(name + ": " + difference);
+                    }
+                });
         assertThat(wrong).isEmpty();
     }
 

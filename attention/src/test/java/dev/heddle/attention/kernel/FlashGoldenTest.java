@@ -10,6 +10,10 @@ import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Gradients;
 import dev.heddle.core.tensor.Tensor;
+
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,8 +22,6 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.DynamicTest;
-import org.junit.jupiter.api.TestFactory;
 
 /// The official implementation's numbers, in both types.
 class FlashGoldenTest {
@@ -27,9 +29,14 @@ class FlashGoldenTest {
     Stream<DynamicTest> goldenFilesAgree() throws IOException {
         try (Stream<Path> files = Files.list(Path.of("src/test/resources/golden/flash"))) {
             return files.sorted().toList().stream()
-                    .flatMap(file -> Stream.of(DType.F32, DType.F64)
-                            .map(dtype -> DynamicTest.dynamicTest(
-                                    file.getFileName() + " " + dtype, () -> check(file, dtype))));
+                    .flatMap(
+                            file ->
+                                    Stream.of(DType.F32, DType.F64)
+                                            .map(
+                                                    dtype ->
+                                                            DynamicTest.dynamicTest(
+                                                                    file.getFileName() + " " + dtype,
+                                                                    () -> check(file, dtype))));
         }
     }
 
@@ -55,11 +62,13 @@ class FlashGoldenTest {
                 options = options.masked(file.tensor("in.mask"));
             }
             Result result = ScaledDotProduct.attend(inputs.get(0), inputs.get(1), inputs.get(2), options);
-            Tensor dlse = file.entries().containsKey("in.cotangent_lse")
-                    ? file.tensor("in.cotangent_lse", dtype)
-                    : Tensor.zeros(dtype, result.lse().shape());
-            Gradients gradients = Autograd.gradients(
-                    List.of(result.y(), result.lse()), List.of(file.tensor("in.cotangent", dtype), dlse));
+            Tensor dlse =
+                    file.entries().containsKey("in.cotangent_lse")
+                            ? file.tensor("in.cotangent_lse", dtype)
+                            : Tensor.zeros(dtype, result.lse().shape());
+            Gradients gradients =
+                    Autograd.gradients(
+                            List.of(result.y(), result.lse()), List.of(file.tensor("in.cotangent", dtype), dlse));
             double atol = dtype == DType.F32 ? Double.parseDouble(file.metadata().get("atol")) : 1e-10;
             double rtol = dtype == DType.F32 ? Double.parseDouble(file.metadata().get("rtol")) : 1e-10;
             close("y", result.y(), file.tensor("out.y", DType.F64), atol, rtol);
@@ -76,9 +85,8 @@ class FlashGoldenTest {
     }
 
     private static AttentionPattern pattern(String config) {
-        AttentionPattern pattern = Pattern.compile("\"causal\":\\s*true").matcher(config).find()
-                ? Patterns.causal()
-                : Patterns.full();
+        AttentionPattern pattern =
+                Pattern.compile("\"causal\":\\s*true").matcher(config).find() ? Patterns.causal() : Patterns.full();
         Matcher window = Pattern.compile("\"window\":\\s*\\[\\s*(-?\\d+)\\s*,\\s*(-?\\d+)\\s*]").matcher(config);
         return window.find()
                 ? pattern.and(Patterns.window(Integer.parseInt(window.group(1)), Integer.parseInt(window.group(2))))

@@ -3,14 +3,16 @@ package dev.heddle.attention.kernel;
 import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.attention.pattern.Patterns;
 import dev.heddle.core.tensor.DType;
+
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.DynamicTest;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestFactory;
 
 /// The tiled kernel in 32-bit floats against the definition in double: outputs and every gradient, for every pattern,
 /// bias, mask and cap, over sizes that fit no tile.
@@ -46,17 +48,28 @@ class TiledEqualsReferenceTest {
     @TestFactory
     Stream<DynamicTest> outputsAndGradientsAgree() {
         List<DynamicTest> tests = new ArrayList<>();
-        patterns().forEach((name, pattern) -> {
-            for (int size = 0; size < cases(0).size(); size++) {
-                for (String kind : List.of("plain", "toeplitz", "dense", "shared bias", "mask", "key mask", "all")) {
-                    long seed = tests.size();
-                    int index = size;
-                    tests.add(DynamicTest.dynamicTest(
-                            name + ", size " + size + ", " + kind + ", seed " + seed,
-                            () -> check(dress(cases(seed).get(index), kind), pattern)));
-                }
-            }
-        });
+        patterns()
+                .forEach(
+                        (name, pattern) -> {
+                            for (int size = 0; size < cases(0).size(); size++) {
+                                for (String kind :
+                                        List.of(
+                                                "plain",
+                                                "toeplitz",
+                                                "dense",
+                                                "shared bias",
+                                                "mask",
+                                                "key mask",
+                                                "all")) {
+                                    long seed = tests.size();
+                                    int index = size;
+                                    tests.add(
+                                            DynamicTest.dynamicTest(
+                                                    name + ", size " + size + ", " + kind + ", seed " + seed,
+                                                    () -> check(dress(cases(seed).get(index), kind), pattern)));
+                                }
+                            }
+                        });
         return tests.stream();
     }
 

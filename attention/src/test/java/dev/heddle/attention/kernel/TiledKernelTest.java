@@ -15,13 +15,15 @@ import dev.heddle.core.tensor.Memory;
 import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
-import java.util.Arrays;
-import java.util.List;
-import java.util.Map;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 
 /// What holds for attention besides the numbers.
 class TiledKernelTest {
@@ -42,9 +44,11 @@ class TiledKernelTest {
             dirty.mask = clean.mask;
             Map<String, Tensor> expected = clean.run(dtype, Patterns.causal());
             Map<String, Tensor> actual = dirty.run(dtype, Patterns.causal());
-            expected.forEach((name, tensor) -> assertThat(actual.get(name).toDoubles())
-                    .as(name + " with " + junk)
-                    .isEqualTo(tensor.toDoubles()));
+            expected.forEach(
+                    (name, tensor) ->
+                            assertThat(actual.get(name).toDoubles())
+                                    .as(name + " with " + junk)
+                                    .isEqualTo(tensor.toDoubles()));
         }
     }
 
@@ -91,8 +95,9 @@ class TiledKernelTest {
         for (double factor : new double[] {1e3, -1e3}) {
             AttentionCase c = new AttentionCase(14, 1, 2, 2, 70, 70, 8, 8);
             Tensor q = c.q.cast(dtype);
-            Result result = ScaledDotProduct.attend(
-                    q, c.k.cast(dtype), c.v.cast(dtype), AttentionOptions.of(Patterns.causal()).scaled(factor));
+            Result result =
+                    ScaledDotProduct.attend(
+                            q, c.k.cast(dtype), c.v.cast(dtype), AttentionOptions.of(Patterns.causal()).scaled(factor));
             assertThat(Arrays.stream(result.y().toDoubles()).allMatch(Double::isFinite)).isTrue();
             assertThat(Arrays.stream(result.lse().toDoubles()).allMatch(Double::isFinite)).isTrue();
         }
@@ -110,8 +115,7 @@ class TiledKernelTest {
             }
         }
         biased.bias = Tensor.of(bias, 75, 75);
-        AttentionCase.assertClose(
-                biased.run(dtype, Patterns.full()), masked.run(dtype, Patterns.causal()), 1e-5, 1e-5);
+        AttentionCase.assertClose(biased.run(dtype, Patterns.full()), masked.run(dtype, Patterns.causal()), 1e-5, 1e-5);
     }
 
     @Test
@@ -124,8 +128,7 @@ class TiledKernelTest {
             Map<String, Tensor> one = c.run(DType.F32, pattern);
             Parallel.setThreads(3);
             Map<String, Tensor> three = c.run(DType.F32, pattern);
-            one.forEach((name, tensor) ->
-                    assertThat(three.get(name).toFloats()).as(name).isEqualTo(tensor.toFloats()));
+            one.forEach((name, tensor) -> assertThat(three.get(name).toFloats()).as(name).isEqualTo(tensor.toFloats()));
         } finally {
             Parallel.setThreads(before);
         }
@@ -144,18 +147,19 @@ class TiledKernelTest {
             Tensor k = c.k.cast(dtype);
             AttentionOptions causal = AttentionOptions.of(Patterns.causal());
             Tensor q = Autograd.variable(c.q.cast(dtype));
-            Result both = Combine.combine(
-                    List.of(
-                            ScaledDotProduct.attend(
-                                    q, k, c.v.cast(dtype), causal.masked(Tensor.of(early, 1, 1, 1, 200))),
-                            ScaledDotProduct.attend(
-                                    q, k, c.v.cast(dtype), causal.masked(Tensor.of(late, 1, 1, 1, 200))),
-                            ScaledDotProduct.attend(
-                                    q, k, c.v.cast(dtype), causal.masked(Tensor.of(new boolean[200], 200)))),
-                    AttentionOptions.Layout.TOKEN_MAJOR);
-            Tensor dq = Autograd.gradients(
-                            List.of(both.y(), both.lse()), List.of(c.dy.cast(dtype), c.dlse.cast(dtype)))
-                    .of(q);
+            Result both =
+                    Combine.combine(
+                            List.of(
+                                    ScaledDotProduct.attend(
+                                            q, k, c.v.cast(dtype), causal.masked(Tensor.of(early, 1, 1, 1, 200))),
+                                    ScaledDotProduct.attend(
+                                            q, k, c.v.cast(dtype), causal.masked(Tensor.of(late, 1, 1, 1, 200))),
+                                    ScaledDotProduct.attend(
+                                            q, k, c.v.cast(dtype), causal.masked(Tensor.of(new boolean[200], 200)))),
+                            AttentionOptions.Layout.TOKEN_MAJOR);
+            Tensor dq =
+                    Autograd.gradients(List.of(both.y(), both.lse()), List.of(c.dy.cast(dtype), c.dlse.cast(dtype)))
+                            .of(q);
             double tolerance = dtype == DType.F32 ? 2e-5 : 1e-12;
             AttentionCase.assertClose(
                     Map.of("y", both.y(), "lse", both.lse(), "dq", dq),
@@ -219,8 +223,10 @@ class TiledKernelTest {
         assertThatThrownBy(() -> ScaledDotProduct.attend(q, q, q, full.masked(Tensor.of(new boolean[2], 2))))
                 .isInstanceOf(ShapeException.class)
                 .hasMessageContaining("mask");
-        assertThatThrownBy(() -> ScaledDotProduct.attend(
-                        q, q, q, full.biased(new AttentionBias.Dense(Tensor.zeros(DType.F32, 2, 3)))))
+        assertThatThrownBy(
+                        () ->
+                                ScaledDotProduct.attend(
+                                        q, q, q, full.biased(new AttentionBias.Dense(Tensor.zeros(DType.F32, 2, 3)))))
                 .isInstanceOf(ShapeException.class)
                 .hasMessageContaining("bias");
         assertThatThrownBy(() -> ScaledDotProduct.attend(q, q, q, full.capped(-1))).isInstanceOf(ConfigException.class);

@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.heddle.core.error.ConfigException;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.stream.Stream;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
 
 /// Every answer of a pattern against `allows`, by brute force.
 class PatternTest {
@@ -19,20 +21,22 @@ class PatternTest {
     private static final AttentionPattern PLAIN = (head, query, key) -> (query * 7 + key * 5 + head * 3) % 4 == 0;
 
     static Stream<AttentionPattern> patterns() {
-        List<AttentionPattern> simple = new ArrayList<>(List.of(
-                Patterns.full(),
-                Patterns.causal(),
-                Patterns.local(0),
-                Patterns.local(3),
-                Patterns.local(200),
-                Patterns.local(2, 3),
-                Patterns.local(5, 70),
-                Patterns.window(4, 0),
-                Patterns.window(2, 9),
-                Patterns.window(Window.UNLIMITED, 3),
-                Patterns.window(1, Window.UNLIMITED),
-                new Window(Window.UNLIMITED, 0, 5),
-                PLAIN));
+        List<AttentionPattern> simple =
+                new ArrayList<>(
+                        List.of(
+                                Patterns.full(),
+                                Patterns.causal(),
+                                Patterns.local(0),
+                                Patterns.local(3),
+                                Patterns.local(200),
+                                Patterns.local(2, 3),
+                                Patterns.local(5, 70),
+                                Patterns.window(4, 0),
+                                Patterns.window(2, 9),
+                                Patterns.window(Window.UNLIMITED, 3),
+                                Patterns.window(1, Window.UNLIMITED),
+                                new Window(Window.UNLIMITED, 0, 5),
+                                PLAIN));
         List<AttentionPattern> all = new ArrayList<>(simple);
         for (AttentionPattern a : simple) {
             all.add(a.not());
@@ -152,8 +156,12 @@ class PatternTest {
 
     @Test
     void badWindowsAreRefused() {
-        assertThatThrownBy(() -> Patterns.local(-1)).isInstanceOf(ConfigException.class).hasMessageContaining("window: -1");
-        assertThatThrownBy(() -> Patterns.local(1, 0)).isInstanceOf(ConfigException.class).hasMessageContaining("rate: 0");
+        assertThatThrownBy(() -> Patterns.local(-1))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("window: -1");
+        assertThatThrownBy(() -> Patterns.local(1, 0))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("rate: 0");
         assertThatThrownBy(() -> Patterns.window(-2, 0)).isInstanceOf(ConfigException.class).hasMessageContaining("-2");
     }
 
