@@ -2,28 +2,28 @@ package dev.heddle.core.kernel;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 import java.nio.ByteOrder;
 
-/// The vector shape, chosen once, and how vectors are read, written and added up.
+/// The vector shape, chosen once, and what every vector loop shares.
+///
+/// A loop calls the Vector API's own methods only, never a helper of ours that takes or returns a vector. The compiler
+/// inlines its own methods whatever happens, but refuses ours once it has parsed a certain amount of code (about 35
+/// vector operations, counted from the outermost caller it inlined), and from then on boxes every vector. For the
+/// same reason a long formula is several short loops over a piece of the data that stays in the first-level cache.
 final class Lanes {
     static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, shape());
     static final VectorSpecies<Integer> INTS = FLOATS.withLanes(int.class);
+    static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
     /// Floats in a vector.
     static final int COUNT = FLOATS.length();
 
-    /// Bytes in a vector.
-    static final int BYTES = FLOATS.vectorByteSize();
-
-    private static final VectorShuffle<Float> DOWN_8 = down(8);
-    private static final VectorShuffle<Float> DOWN_4 = down(4);
-    private static final VectorShuffle<Float> DOWN_2 = down(2);
-    private static final VectorShuffle<Float> DOWN_1 = down(1);
+    /// Elements that a kernel of several loops takes at a time: 4 KB, so that several such pieces stay in the
+    /// first-level cache. A multiple of every vector's length.
+    static final int CHUNK = 1 << 10;
 
     private Lanes() {}
 
@@ -32,63 +32,34 @@ final class Lanes {
         return forced == 0 ? VectorShape.preferredShape() : VectorShape.forBitSize(forced);
     }
 
-    private static VectorShuffle<Float> down(int by) {
-        return VectorShuffle.fromOp(FLOATS, lane -> (lane + by) % FLOATS.length());
+    /// The sum of the vector stored at an address, in an order of our own: that of `reduceLanes` is unspecified and
+    /// changes when a method is compiled, and with it the last bits.
+    static float sumAt(long address) {
+        return switch (COUNT) {
+            case 4 -> four(address);
+            case 8 -> eight(address);
+            default -> eight(address) + eight(address + 32);
+        };
     }
 
-    static FloatVector load(long address) {
-        return FloatVector.fromMemorySegment(FLOATS, Native.ALL, address, ByteOrder.nativeOrder());
+    private static float eight(long address) {
+        return four(address) + four(address + 16);
     }
 
-    static FloatVector load(long address, VectorMask<Float> mask) {
-        return FloatVector.fromMemorySegment(FLOATS, Native.ALL, address, ByteOrder.nativeOrder(), mask);
+    private static float four(long address) {
+        return (Native.getFloat(address) + Native.getFloat(address + 8))
+                + (Native.getFloat(address + 4) + Native.getFloat(address + 12));
     }
 
-    static void store(FloatVector vector, long address) {
-        vector.intoMemorySegment(Native.ALL, address, ByteOrder.nativeOrder());
+    /// Copies fewer than [#COUNT] floats to a whole vector's room; the rest of it becomes 0.
+    static void pad(long from, int n, long to) {
+        FloatVector.fromMemorySegment(FLOATS, Native.ALL, from, ORDER, FLOATS.indexInRange(0, n))
+                .intoMemorySegment(Native.ALL, to, ORDER);
     }
 
-    static void store(FloatVector vector, long address, VectorMask<Float> mask) {
-        vector.intoMemorySegment(Native.ALL, address, ByteOrder.nativeOrder(), mask);
-    }
-
-    /// The first `n` lanes, n ≤ COUNT.
-    static VectorMask<Float> first(int n) {
-        return FLOATS.indexInRange(0, n);
-    }
-
-    static FloatVector all(float value) {
-        return FloatVector.broadcast(FLOATS, value);
-    }
-
-    static FloatVector zero() {
-        return FloatVector.zero(FLOATS);
-    }
-
-    /// The larger of each pair; a NaN in `b` is passed over (one compare and one blend, where the maximum that
-    /// propagates NaN takes six instructions).
-    static FloatVector larger(FloatVector a, FloatVector b) {
-        return a.blend(b, b.compare(VectorOperators.GT, a));
-    }
-
-    /// The sum of all lanes, in an order of our own: the order of `reduceLanes` is unspecified and changes when the
-    /// method is compiled, and with it the last bits.
-    static float sum(FloatVector v) {
-        FloatVector s = v;
-        if (COUNT >= 16) {
-            s = s.add(s.rearrange(DOWN_8));
-        }
-        if (COUNT >= 8) {
-            s = s.add(s.rearrange(DOWN_4));
-        }
-        if (COUNT >= 4) {
-            s = s.add(s.rearrange(DOWN_2));
-        }
-        return s.add(s.rearrange(DOWN_1)).lane(0);
-    }
-
-    /// The largest lane.
-    static float max(FloatVector v) {
-        return v.reduceLanes(VectorOperators.MAX);
+    /// Copies the first `n` floats of a whole vector's room back.
+    static void unpad(long from, long to, int n) {
+        VectorMask<Float> mask = FLOATS.indexInRange(0, n);
+        FloatVector.fromMemorySegment(FLOATS, Native.ALL, from, ORDER).intoMemorySegment(Native.ALL, to, ORDER, mask);
     }
 }

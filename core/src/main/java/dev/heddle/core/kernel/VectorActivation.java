@@ -1,151 +1,128 @@
 package dev.heddle.core.kernel;
 
-import static dev.heddle.core.kernel.Lanes.all;
-import static dev.heddle.core.kernel.Lanes.first;
-import static dev.heddle.core.kernel.Lanes.load;
-import static dev.heddle.core.kernel.Lanes.store;
+import static dev.heddle.core.kernel.Lanes.COUNT;
+import static dev.heddle.core.kernel.Lanes.FLOATS;
+import static dev.heddle.core.kernel.Lanes.ORDER;
+import static dev.heddle.core.kernel.Native.ALL;
+
+import static jdk.incubator.vector.FloatVector.broadcast;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
-/// The activations, `y[i] = act(x[i])`.
+/// The activations, `y[i] = act(x[i])`, safe for every argument up to ±∞; NaN stays NaN.
 ///
-/// Every function has a loop of its own: one loop that calls a function object would box each vector.
+/// With e = exp(−|u|): `σ(u) = 1/(1 + e)` for u ≥ 0 and `e/(1 + e)` below, accurate in both tails and never ∞/∞.
 final class VectorActivation {
-    private static final float SQRT_8_OVER_PI = 1.59576912f;
-    private static final float CUBIC = 0.044715f;
-    private static final float QUICK = 1.702f;
+    static final float SQRT_8_OVER_PI = 1.59576912f;
+    static final float CUBIC = 0.044715f;
+    static final float QUICK = 1.702f;
+
+    /// Below this every gated activation is 0, also where −∞·0 would be NaN.
+    private static final float DEAD = -110f;
 
     private VectorActivation() {}
 
     static void apply(Activation act, long x, long y, int n) {
+        Scratch scratch = Scratch.own();
+        int whole = n - n % COUNT;
+        for (int i = 0; i < whole; i += Lanes.CHUNK) {
+            chunk(act, scratch, x + 4L * i, y + 4L * i, Math.min(Lanes.CHUNK, whole - i));
+        }
+        if (whole < n) {
+            long tail = scratch.tail;
+            Lanes.pad(x + 4L * whole, n - whole, tail);
+            chunk(act, scratch, tail, tail, COUNT);
+            Lanes.unpad(tail, y + 4L * whole, n - whole);
+        }
+    }
+
+    private static void chunk(Activation act, Scratch scratch, long x, long y, int n) {
+        long e = scratch.first;
         switch (act) {
             case RELU -> relu(x, y, n);
             case RELU2 -> relu2(x, y, n);
-            case GELU -> gelu(x, y, n);
-            case GELU_TANH -> geluTanh(x, y, n);
-            case SILU -> silu(x, y, n);
-            case QUICK_GELU -> quickGelu(x, y, n);
-            case SIGMOID -> sigmoid(x, y, n);
+            case GELU -> {
+                VectorGaussian.density(x, e, n);
+                VectorGaussian.cdf(x, e, e, n);
+                gate(x, e, y, n);
+            }
+            case GELU_TANH -> {
+                tanhArgument(x, e, n);
+                VectorExponential.decay(e, 0, 1, e, n);
+                logisticGate(x, e, y, n);
+            }
+            case SILU -> {
+                VectorExponential.decay(x, 0, 1, e, n);
+                logisticGate(x, e, y, n);
+            }
+            case QUICK_GELU -> {
+                VectorExponential.decay(x, 0, QUICK, e, n);
+                logisticGate(x, e, y, n);
+            }
+            case SIGMOID -> {
+                VectorExponential.decay(x, 0, 1, e, n);
+                logistic(x, e, y, n);
+            }
             case IDENTITY -> Native.copy(x, y, 4L * n);
         }
     }
 
-    private static FloatVector relu(FloatVector x) {
-        return x.blend(0f, x.compare(VectorOperators.LT, 0f));
-    }
-
-    private static FloatVector relu2(FloatVector x) {
-        FloatVector positive = relu(x);
-        return positive.mul(positive);
-    }
-
-    private static FloatVector gelu(FloatVector x) {
-        FloatVector near = VectorMath.clamp(x, -20f, 20f);
-        return gate(x, VectorMath.normalCdf(near, VectorMath.normalDensity(near)));
-    }
-
-    private static FloatVector geluTanh(FloatVector x) {
-        return gate(x, VectorMath.sigmoid(tanhArgument(x)));
-    }
-
-    /// Twice the argument of the tanh, since `½(1 + tanh u) = σ(2u)`.
-    static FloatVector tanhArgument(FloatVector x) {
-        return x.mul(x).fma(all(CUBIC), all(1f)).mul(x.mul(SQRT_8_OVER_PI));
-    }
-
-    private static FloatVector silu(FloatVector x) {
-        return gate(x, VectorMath.sigmoid(x));
-    }
-
-    private static FloatVector quickGelu(FloatVector x) {
-        return gate(x, VectorMath.sigmoid(x.mul(QUICK)));
-    }
-
-    private static FloatVector sigmoid(FloatVector x) {
-        return VectorMath.sigmoid(x);
-    }
-
-    /// `x·p` where −∞·0 is 0, its limit.
-    private static FloatVector gate(FloatVector x, FloatVector p) {
-        return x.mul(p).blend(0f, x.compare(VectorOperators.LT, -110f));
-    }
-
     private static void relu(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(relu(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(relu(load(x + 4L * i, tail)), y + 4L * i, tail);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
+            a.blend(0f, a.compare(VectorOperators.LT, 0f)).intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 
     private static void relu2(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(relu2(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(relu2(load(x + 4L * i, tail)), y + 4L * i, tail);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
+            a = a.blend(0f, a.compare(VectorOperators.LT, 0f));
+            a.mul(a).intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 
-    private static void gelu(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(gelu(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(gelu(load(x + 4L * i, tail)), y + 4L * i, tail);
-        }
-    }
-
-    private static void geluTanh(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(geluTanh(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(geluTanh(load(x + 4L * i, tail)), y + 4L * i, tail);
+    /// `y = x·p`.
+    private static void gate(long x, long p, long y, int n) {
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
+            a.mul(fromMemorySegment(FLOATS, ALL, p + 4L * i, ORDER))
+                    .blend(0f, a.compare(VectorOperators.LT, DEAD))
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 
-    private static void silu(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(silu(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(silu(load(x + 4L * i, tail)), y + 4L * i, tail);
-        }
-    }
-
-    private static void quickGelu(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(quickGelu(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(quickGelu(load(x + 4L * i, tail)), y + 4L * i, tail);
+    /// Twice the argument of the tanh, since `½(1 + tanh u) = σ(2u)`.
+    static void tanhArgument(long x, long y, int n) {
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
+            a.mul(a)
+                    .fma(broadcast(FLOATS, CUBIC), broadcast(FLOATS, 1f))
+                    .mul(a.mul(SQRT_8_OVER_PI))
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 
-    private static void sigmoid(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(sigmoid(load(x + 4L * i)), y + 4L * i);
+    /// `y = x·σ(u)`, given `e = exp(−|u|)`; u has the sign of x.
+    private static void logisticGate(long x, long e, long y, int n) {
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
+            FloatVector decay = fromMemorySegment(FLOATS, ALL, e + 4L * i, ORDER);
+            a.mul(decay.blend(1f, a.compare(VectorOperators.GE, 0f)).div(decay.add(1f)))
+                    .blend(0f, a.compare(VectorOperators.LT, DEAD))
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(sigmoid(load(x + 4L * i, tail)), y + 4L * i, tail);
+    }
+
+    private static void logistic(long x, long e, long y, int n) {
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
+            FloatVector decay = fromMemorySegment(FLOATS, ALL, e + 4L * i, ORDER);
+            decay.blend(1f, a.compare(VectorOperators.GE, 0f))
+                    .div(decay.add(1f))
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 }

@@ -1,170 +1,154 @@
 package dev.heddle.core.kernel;
 
-import static dev.heddle.core.kernel.Lanes.all;
-import static dev.heddle.core.kernel.Lanes.first;
-import static dev.heddle.core.kernel.Lanes.load;
-import static dev.heddle.core.kernel.Lanes.store;
+import static dev.heddle.core.kernel.Lanes.COUNT;
+import static dev.heddle.core.kernel.Lanes.FLOATS;
+import static dev.heddle.core.kernel.Lanes.ORDER;
+import static dev.heddle.core.kernel.Native.ALL;
+
+import static jdk.incubator.vector.FloatVector.broadcast;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
-/// The derivatives of the activations, `y[i] = act'(x[i])`.
-///
-/// Every function has a loop of its own: one loop that calls a function object would box each vector.
+/// The derivatives of the activations, `y[i] = act'(x[i])`, safe for every argument up to ±∞.
 final class VectorActivationSlope {
-    private static final float SQRT_8_OVER_PI = 1.59576912f;
-    private static final float CUBIC = 0.044715f;
-    private static final float QUICK = 1.702f;
-
     /// Beyond this every derivative has reached its limit; larger arguments would only give 0·∞.
     private static final float SATURATED = 1e3f;
 
     private VectorActivationSlope() {}
 
     static void apply(Activation act, long x, long y, int n) {
+        Scratch scratch = Scratch.own();
+        int whole = n - n % COUNT;
+        for (int i = 0; i < whole; i += Lanes.CHUNK) {
+            chunk(act, scratch, x + 4L * i, y + 4L * i, Math.min(Lanes.CHUNK, whole - i));
+        }
+        if (whole < n) {
+            long tail = scratch.tail;
+            Lanes.pad(x + 4L * whole, n - whole, tail);
+            chunk(act, scratch, tail, tail, COUNT);
+            Lanes.unpad(tail, y + 4L * whole, n - whole);
+        }
+    }
+
+    private static void chunk(Activation act, Scratch scratch, long x, long y, int n) {
+        long e = scratch.first;
+        long g = scratch.second;
         switch (act) {
             case RELU -> relu(x, y, n);
             case RELU2 -> relu2(x, y, n);
-            case GELU -> gelu(x, y, n);
-            case GELU_TANH -> geluTanh(x, y, n);
-            case SILU -> silu(x, y, n);
-            case QUICK_GELU -> quickGelu(x, y, n);
-            case SIGMOID -> sigmoid(x, y, n);
+            case GELU -> {
+                VectorGaussian.density(x, e, n);
+                VectorGaussian.cdf(x, e, g, n);
+                gelu(x, e, g, y, n);
+            }
+            case GELU_TANH -> {
+                VectorActivation.tanhArgument(x, e, n);
+                VectorExponential.decay(e, 0, 1, e, n);
+                tanhSlope(x, g, n);
+                logisticGate(x, e, g, y, n);
+            }
+            case SILU -> swish(1, scratch, x, y, n);
+            case QUICK_GELU -> swish(VectorActivation.QUICK, scratch, x, y, n);
+            case SIGMOID -> {
+                VectorExponential.decay(x, 0, 1, e, n);
+                logistic(e, y, n);
+            }
             case IDENTITY -> ones(y, n);
         }
     }
 
-    private static FloatVector relu(FloatVector x) {
-        return Lanes.zero().blend(1f, x.compare(VectorOperators.GT, 0f));
-    }
-
-    private static FloatVector relu2(FloatVector x) {
-        return x.add(x).blend(0f, x.compare(VectorOperators.LT, 0f));
-    }
-
-    private static FloatVector gelu(FloatVector argument) {
-        FloatVector x = VectorMath.clamp(argument, -20f, 20f);
-        FloatVector density = VectorMath.normalDensity(x);
-        return x.fma(density, VectorMath.normalCdf(x, density));
-    }
-
-    private static FloatVector geluTanh(FloatVector argument) {
-        FloatVector x = VectorMath.clamp(argument, -SATURATED, SATURATED);
-        FloatVector slope = x.mul(x).fma(all(3 * CUBIC), all(1f)).mul(SQRT_8_OVER_PI);
-        return logistic(VectorActivation.tanhArgument(x), x.mul(slope));
-    }
-
-    private static FloatVector silu(FloatVector argument) {
-        FloatVector x = VectorMath.clamp(argument, -SATURATED, SATURATED);
-        return logistic(x, x);
-    }
-
-    private static FloatVector quickGelu(FloatVector argument) {
-        FloatVector x = VectorMath.clamp(argument, -SATURATED, SATURATED).mul(QUICK);
-        return logistic(x, x);
-    }
-
-    /// `σ(u)·(1 + g·σ(−u))`, both σ from one exponential.
-    private static FloatVector logistic(FloatVector u, FloatVector g) {
-        FloatVector e = VectorMath.expFlushed(u.abs().neg());
-        FloatVector scale = all(1f).div(e.add(1f));
-        VectorMask<Float> positive = u.compare(VectorOperators.GE, 0f);
-        FloatVector up = e.blend(1f, positive).mul(scale);
-        FloatVector down = all(1f).blend(e, positive).mul(scale);
-        return up.mul(g.fma(down, all(1f)));
-    }
-
-    private static FloatVector sigmoid(FloatVector x) {
-        FloatVector e = VectorMath.expFlushed(x.abs().neg());
-        FloatVector scale = all(1f).div(e.add(1f));
-        return e.mul(scale).mul(scale);
-    }
-
     private static void relu(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(relu(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(relu(load(x + 4L * i, tail)), y + 4L * i, tail);
+        for (int i = 0; i < n; i += COUNT) {
+            VectorMask<Float> positive =
+                    fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER).compare(VectorOperators.GT, 0f);
+            FloatVector.zero(FLOATS).blend(1f, positive).intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 
     private static void relu2(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(relu2(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(relu2(load(x + 4L * i, tail)), y + 4L * i, tail);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
+            a.add(a).blend(0f, a.compare(VectorOperators.LT, 0f)).intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 
-    private static void gelu(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(gelu(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(gelu(load(x + 4L * i, tail)), y + 4L * i, tail);
-        }
-    }
-
-    private static void geluTanh(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(geluTanh(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(geluTanh(load(x + 4L * i, tail)), y + 4L * i, tail);
+    /// `y = Φ(x) + x·φ(x)`.
+    private static void gelu(long x, long density, long cdf, long y, int n) {
+        float end = VectorGaussian.END;
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
+            a = a.blend(end, a.compare(VectorOperators.GT, end));
+            a = a.blend(-end, a.compare(VectorOperators.LT, -end));
+            a.fma(
+                            fromMemorySegment(FLOATS, ALL, density + 4L * i, ORDER),
+                            fromMemorySegment(FLOATS, ALL, cdf + 4L * i, ORDER))
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 
-    private static void silu(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(silu(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(silu(load(x + 4L * i, tail)), y + 4L * i, tail);
-        }
-    }
-
-    private static void quickGelu(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(quickGelu(load(x + 4L * i)), y + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(quickGelu(load(x + 4L * i, tail)), y + 4L * i, tail);
+    /// `y = x·u'(x)` for the argument u of [VectorActivation#tanhArgument].
+    private static void tanhSlope(long x, long y, int n) {
+        clamped(1, x, y, n);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector a = fromMemorySegment(FLOATS, ALL, y + 4L * i, ORDER);
+            a.mul(a)
+                    .fma(broadcast(FLOATS, 3 * VectorActivation.CUBIC), broadcast(FLOATS, 1f))
+                    .mul(a.mul(VectorActivation.SQRT_8_OVER_PI))
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 
-    private static void sigmoid(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(sigmoid(load(x + 4L * i)), y + 4L * i);
+    private static void swish(float beta, Scratch scratch, long x, long y, int n) {
+        long e = scratch.first;
+        long u = scratch.second;
+        clamped(beta, x, u, n);
+        VectorExponential.decay(u, 0, 1, e, n);
+        logisticGate(x, e, u, y, n);
+    }
+
+    /// `y = scale·x`, limited to where anything still changes.
+    private static void clamped(float scale, long x, long y, int n) {
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER).mul(scale);
+            a = a.blend(SATURATED, a.compare(VectorOperators.GT, SATURATED));
+            a = a.blend(-SATURATED, a.compare(VectorOperators.LT, -SATURATED));
+            a.intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(sigmoid(load(x + 4L * i, tail)), y + 4L * i, tail);
+    }
+
+    /// `y = σ(u)·(1 + g·σ(−u))`, given `e = exp(−|u|)`; u has the sign of x.
+    private static void logisticGate(long x, long e, long g, long y, int n) {
+        FloatVector one = broadcast(FLOATS, 1f);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector decay = fromMemorySegment(FLOATS, ALL, e + 4L * i, ORDER);
+            VectorMask<Float> positive =
+                    fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER).compare(VectorOperators.GE, 0f);
+            FloatVector scale = one.div(decay.add(one));
+            FloatVector down = one.blend(decay, positive).mul(scale);
+            decay.blend(one, positive)
+                    .mul(scale)
+                    .mul(fromMemorySegment(FLOATS, ALL, g + 4L * i, ORDER).fma(down, one))
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER);
+        }
+    }
+
+    /// `y = σ(x)·σ(−x) = e/(1 + e)²`.
+    private static void logistic(long e, long y, int n) {
+        FloatVector one = broadcast(FLOATS, 1f);
+        for (int i = 0; i < n; i += COUNT) {
+            FloatVector decay = fromMemorySegment(FLOATS, ALL, e + 4L * i, ORDER);
+            FloatVector scale = one.div(decay.add(one));
+            decay.mul(scale).mul(scale).intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 
     private static void ones(long y, int n) {
-        int i = 0;
-        for (; i <= n - Lanes.COUNT; i += Lanes.COUNT) {
-            store(all(1f), y + 4L * i);
-        }
-        if (i < n) {
-            store(all(1f), y + 4L * i, first(n - i));
+        FloatVector one = broadcast(FLOATS, 1f);
+        for (int i = 0; i < n; i += COUNT) {
+            one.intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 }

@@ -7,9 +7,6 @@ final class VectorKernels implements Kernels {
     /// Elements of one task: some microseconds of work.
     private static final long GRAIN = 1 << 14;
 
-    /// Elements that a kernel of several passes takes at a time, so that they stay in the first-level cache.
-    private static final int CHUNK = 1 << 10;
-
     /// One thread's share of an element-wise kernel: `n` elements from element `offset / 4` on.
     @FunctionalInterface
     private interface Share {
@@ -29,8 +26,8 @@ final class VectorKernels implements Kernels {
         elements(
                 n,
                 (offset, size) -> {
-                    for (int i = 0; i < size; i += CHUNK) {
-                        share.run(offset + 4L * i, Math.min(CHUNK, size - i));
+                    for (int i = 0; i < size; i += Lanes.CHUNK) {
+                        share.run(offset + 4L * i, Math.min(Lanes.CHUNK, size - i));
                     }
                 });
     }
@@ -86,7 +83,7 @@ final class VectorKernels implements Kernels {
 
     @Override
     public void unary(Unary op, long a, long out, long n) {
-        elements(n, (at, size) -> VectorElementwise.unary(op, a + at, out + at, size));
+        elements(n, (at, size) -> VectorUnary.apply(op, a + at, out + at, size));
     }
 
     @Override
@@ -99,7 +96,7 @@ final class VectorKernels implements Kernels {
         chunks(
                 n,
                 (at, size) -> {
-                    long slope = Scratch.floats(CHUNK);
+                    long slope = Scratch.own().slope;
                     VectorActivationSlope.apply(act, x + at, slope, size);
                     VectorElementwise.multiply(slope, dy + at, dx + at, size);
                 });
@@ -126,7 +123,7 @@ final class VectorKernels implements Kernels {
         chunks(
                 n,
                 (at, size) -> {
-                    long value = Scratch.floats(CHUNK);
+                    long value = Scratch.own().value;
                     VectorActivation.apply(act, gate + at, value, size);
                     VectorElementwise.multiply(value, up + at, out + at, size);
                 });
@@ -137,8 +134,8 @@ final class VectorKernels implements Kernels {
         chunks(
                 n,
                 (at, size) -> {
-                    long value = Scratch.floats(2 * CHUNK);
-                    long slope = value + 4L * CHUNK;
+                    long value = Scratch.own().value;
+                    long slope = Scratch.own().slope;
                     VectorActivation.apply(act, gate + at, value, size);
                     VectorActivationSlope.apply(act, gate + at, slope, size);
                     VectorElementwise.gatedBackward(value, slope, up + at, dy + at, dGate + at, dUp + at, size);

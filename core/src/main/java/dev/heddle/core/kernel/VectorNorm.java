@@ -1,9 +1,11 @@
 package dev.heddle.core.kernel;
 
 import static dev.heddle.core.kernel.Lanes.COUNT;
-import static dev.heddle.core.kernel.Lanes.first;
-import static dev.heddle.core.kernel.Lanes.load;
-import static dev.heddle.core.kernel.Lanes.store;
+import static dev.heddle.core.kernel.Lanes.FLOATS;
+import static dev.heddle.core.kernel.Lanes.ORDER;
+import static dev.heddle.core.kernel.Native.ALL;
+
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -38,37 +40,51 @@ final class VectorNorm {
     private static void normal(long x, float mean, float rstd, long y, int n) {
         int i = 0;
         for (; i <= n - COUNT; i += COUNT) {
-            store(load(x + 4L * i).sub(mean).mul(rstd), y + 4L * i);
+            fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER)
+                    .sub(mean)
+                    .mul(rstd)
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(load(x + 4L * i, tail).sub(mean).mul(rstd), y + 4L * i, tail);
+            VectorMask<Float> tail = FLOATS.indexInRange(i, n);
+            fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER, tail)
+                    .sub(mean)
+                    .mul(rstd)
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER, tail);
         }
     }
 
     private static void scaled(long x, float mean, float rstd, long weight, float offset, long y, int n) {
         int i = 0;
         for (; i <= n - COUNT; i += COUNT) {
-            FloatVector normal = load(x + 4L * i).sub(mean).mul(rstd);
-            store(normal.mul(load(weight + 4L * i).add(offset)), y + 4L * i);
+            FloatVector normal = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER).sub(mean).mul(rstd);
+            normal.mul(fromMemorySegment(FLOATS, ALL, weight + 4L * i, ORDER).add(offset))
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            FloatVector normal = load(x + 4L * i, tail).sub(mean).mul(rstd);
-            store(normal.mul(load(weight + 4L * i, tail).add(offset)), y + 4L * i, tail);
+            VectorMask<Float> tail = FLOATS.indexInRange(i, n);
+            FloatVector normal = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER, tail).sub(mean).mul(rstd);
+            normal.mul(fromMemorySegment(FLOATS, ALL, weight + 4L * i, ORDER, tail).add(offset))
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER, tail);
         }
     }
 
     private static void scaledAndShifted(long x, float mean, float rstd, long weight, long bias, long y, int n) {
         int i = 0;
         for (; i <= n - COUNT; i += COUNT) {
-            FloatVector normal = load(x + 4L * i).sub(mean).mul(rstd);
-            store(normal.fma(load(weight + 4L * i), load(bias + 4L * i)), y + 4L * i);
+            FloatVector normal = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER).sub(mean).mul(rstd);
+            normal.fma(
+                            fromMemorySegment(FLOATS, ALL, weight + 4L * i, ORDER),
+                            fromMemorySegment(FLOATS, ALL, bias + 4L * i, ORDER))
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            FloatVector normal = load(x + 4L * i, tail).sub(mean).mul(rstd);
-            store(normal.fma(load(weight + 4L * i, tail), load(bias + 4L * i, tail)), y + 4L * i, tail);
+            VectorMask<Float> tail = FLOATS.indexInRange(i, n);
+            FloatVector normal = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER, tail).sub(mean).mul(rstd);
+            normal.fma(
+                            fromMemorySegment(FLOATS, ALL, weight + 4L * i, ORDER, tail),
+                            fromMemorySegment(FLOATS, ALL, bias + 4L * i, ORDER, tail))
+                    .intoMemorySegment(ALL, y + 4L * i, ORDER, tail);
         }
     }
 
@@ -78,7 +94,7 @@ final class VectorNorm {
             long x, float mean, float rstd, long weight, float offset, boolean centred, long dy, long dx, int n) {
         long g = dy;
         if (weight != 0) {
-            g = Scratch.floats(n);
+            g = Scratch.own().row(n);
             weighted(dy, weight, offset, g, n);
         }
         float along = VectorReduce.centredDot(x, mean, g, n) * rstd / n;
@@ -86,24 +102,38 @@ final class VectorNorm {
         float slope = along * rstd;
         int i = 0;
         for (; i <= n - COUNT; i += COUNT) {
-            FloatVector rest = load(x + 4L * i).sub(mean).mul(slope);
-            store(load(g + 4L * i).sub(shift).sub(rest).mul(rstd), dx + 4L * i);
+            FloatVector rest = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER).sub(mean).mul(slope);
+            fromMemorySegment(FLOATS, ALL, g + 4L * i, ORDER)
+                    .sub(shift)
+                    .sub(rest)
+                    .mul(rstd)
+                    .intoMemorySegment(ALL, dx + 4L * i, ORDER);
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            FloatVector rest = load(x + 4L * i, tail).sub(mean).mul(slope);
-            store(load(g + 4L * i, tail).sub(shift).sub(rest).mul(rstd), dx + 4L * i, tail);
+            VectorMask<Float> tail = FLOATS.indexInRange(i, n);
+            FloatVector rest = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER, tail).sub(mean).mul(slope);
+            fromMemorySegment(FLOATS, ALL, g + 4L * i, ORDER, tail)
+                    .sub(shift)
+                    .sub(rest)
+                    .mul(rstd)
+                    .intoMemorySegment(ALL, dx + 4L * i, ORDER, tail);
         }
     }
 
     private static void weighted(long dy, long weight, float offset, long g, int n) {
         int i = 0;
         for (; i <= n - COUNT; i += COUNT) {
-            store(load(weight + 4L * i).add(offset).mul(load(dy + 4L * i)), g + 4L * i);
+            fromMemorySegment(FLOATS, ALL, weight + 4L * i, ORDER)
+                    .add(offset)
+                    .mul(fromMemorySegment(FLOATS, ALL, dy + 4L * i, ORDER))
+                    .intoMemorySegment(ALL, g + 4L * i, ORDER);
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(load(weight + 4L * i, tail).add(offset).mul(load(dy + 4L * i, tail)), g + 4L * i, tail);
+            VectorMask<Float> tail = FLOATS.indexInRange(i, n);
+            fromMemorySegment(FLOATS, ALL, weight + 4L * i, ORDER, tail)
+                    .add(offset)
+                    .mul(fromMemorySegment(FLOATS, ALL, dy + 4L * i, ORDER, tail))
+                    .intoMemorySegment(ALL, g + 4L * i, ORDER, tail);
         }
     }
 
@@ -111,13 +141,19 @@ final class VectorNorm {
     static void addWeightGradient(long x, float mean, float rstd, long dy, long sum, int n) {
         int i = 0;
         for (; i <= n - COUNT; i += COUNT) {
-            FloatVector normal = load(x + 4L * i).sub(mean).mul(rstd);
-            store(normal.fma(load(dy + 4L * i), load(sum + 4L * i)), sum + 4L * i);
+            FloatVector normal = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER).sub(mean).mul(rstd);
+            normal.fma(
+                            fromMemorySegment(FLOATS, ALL, dy + 4L * i, ORDER),
+                            fromMemorySegment(FLOATS, ALL, sum + 4L * i, ORDER))
+                    .intoMemorySegment(ALL, sum + 4L * i, ORDER);
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            FloatVector normal = load(x + 4L * i, tail).sub(mean).mul(rstd);
-            store(normal.fma(load(dy + 4L * i, tail), load(sum + 4L * i, tail)), sum + 4L * i, tail);
+            VectorMask<Float> tail = FLOATS.indexInRange(i, n);
+            FloatVector normal = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER, tail).sub(mean).mul(rstd);
+            normal.fma(
+                            fromMemorySegment(FLOATS, ALL, dy + 4L * i, ORDER, tail),
+                            fromMemorySegment(FLOATS, ALL, sum + 4L * i, ORDER, tail))
+                    .intoMemorySegment(ALL, sum + 4L * i, ORDER, tail);
         }
     }
 }

@@ -1,13 +1,16 @@
 package dev.heddle.core.kernel;
 
 import static dev.heddle.core.kernel.Lanes.COUNT;
-import static dev.heddle.core.kernel.Lanes.all;
-import static dev.heddle.core.kernel.Lanes.first;
-import static dev.heddle.core.kernel.Lanes.load;
-import static dev.heddle.core.kernel.Lanes.zero;
+import static dev.heddle.core.kernel.Lanes.FLOATS;
+import static dev.heddle.core.kernel.Lanes.ORDER;
+import static dev.heddle.core.kernel.Native.ALL;
+
+import static jdk.incubator.vector.FloatVector.broadcast;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
 
 import java.lang.foreign.Arena;
 
@@ -22,118 +25,160 @@ final class VectorReduce {
 
     /// `Σ a[i]`, four chains of vectors.
     static float sum(long a, int n) {
-        FloatVector s0 = zero();
-        FloatVector s1 = zero();
-        FloatVector s2 = zero();
-        FloatVector s3 = zero();
+        long lanes = Scratch.own().lanes;
+        FloatVector s0 = FloatVector.zero(FLOATS);
+        FloatVector s1 = FloatVector.zero(FLOATS);
+        FloatVector s2 = FloatVector.zero(FLOATS);
+        FloatVector s3 = FloatVector.zero(FLOATS);
         int i = 0;
         for (; i <= n - 4 * COUNT; i += 4 * COUNT) {
-            s0 = s0.add(load(a + 4L * i));
-            s1 = s1.add(load(a + 4L * (i + COUNT)));
-            s2 = s2.add(load(a + 4L * (i + 2 * COUNT)));
-            s3 = s3.add(load(a + 4L * (i + 3 * COUNT)));
+            s0 = s0.add(fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER));
+            s1 = s1.add(fromMemorySegment(FLOATS, ALL, a + 4L * (i + COUNT), ORDER));
+            s2 = s2.add(fromMemorySegment(FLOATS, ALL, a + 4L * (i + 2 * COUNT), ORDER));
+            s3 = s3.add(fromMemorySegment(FLOATS, ALL, a + 4L * (i + 3 * COUNT), ORDER));
         }
         for (; i <= n - COUNT; i += COUNT) {
-            s0 = s0.add(load(a + 4L * i));
+            s0 = s0.add(fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER));
         }
         if (i < n) {
-            s1 = s1.add(load(a + 4L * i, first(n - i)));
+            s1 = s1.add(fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER, FLOATS.indexInRange(i, n)));
         }
-        return Lanes.sum(s0.add(s1).add(s2.add(s3)));
+        s0.add(s1).add(s2.add(s3)).intoMemorySegment(ALL, lanes, ORDER);
+        return Lanes.sumAt(lanes);
     }
 
     /// `Σ a[i]·b[i]`.
     static float dot(long a, long b, int n) {
-        FloatVector s0 = zero();
-        FloatVector s1 = zero();
-        FloatVector s2 = zero();
-        FloatVector s3 = zero();
+        long lanes = Scratch.own().lanes;
+        FloatVector s0 = FloatVector.zero(FLOATS);
+        FloatVector s1 = FloatVector.zero(FLOATS);
+        FloatVector s2 = FloatVector.zero(FLOATS);
+        FloatVector s3 = FloatVector.zero(FLOATS);
         int i = 0;
         for (; i <= n - 4 * COUNT; i += 4 * COUNT) {
-            s0 = load(a + 4L * i).fma(load(b + 4L * i), s0);
-            s1 = load(a + 4L * (i + COUNT)).fma(load(b + 4L * (i + COUNT)), s1);
-            s2 = load(a + 4L * (i + 2 * COUNT)).fma(load(b + 4L * (i + 2 * COUNT)), s2);
-            s3 = load(a + 4L * (i + 3 * COUNT)).fma(load(b + 4L * (i + 3 * COUNT)), s3);
+            s0 =
+                    fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER)
+                            .fma(fromMemorySegment(FLOATS, ALL, b + 4L * i, ORDER), s0);
+            s1 =
+                    fromMemorySegment(FLOATS, ALL, a + 4L * (i + COUNT), ORDER)
+                            .fma(fromMemorySegment(FLOATS, ALL, b + 4L * (i + COUNT), ORDER), s1);
+            s2 =
+                    fromMemorySegment(FLOATS, ALL, a + 4L * (i + 2 * COUNT), ORDER)
+                            .fma(fromMemorySegment(FLOATS, ALL, b + 4L * (i + 2 * COUNT), ORDER), s2);
+            s3 =
+                    fromMemorySegment(FLOATS, ALL, a + 4L * (i + 3 * COUNT), ORDER)
+                            .fma(fromMemorySegment(FLOATS, ALL, b + 4L * (i + 3 * COUNT), ORDER), s3);
         }
         for (; i <= n - COUNT; i += COUNT) {
-            s0 = load(a + 4L * i).fma(load(b + 4L * i), s0);
+            s0 =
+                    fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER)
+                            .fma(fromMemorySegment(FLOATS, ALL, b + 4L * i, ORDER), s0);
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            s1 = load(a + 4L * i, tail).fma(load(b + 4L * i, tail), s1);
+            VectorMask<Float> tail = FLOATS.indexInRange(i, n);
+            s1 =
+                    fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER, tail)
+                            .fma(fromMemorySegment(FLOATS, ALL, b + 4L * i, ORDER, tail), s1);
         }
-        return Lanes.sum(s0.add(s1).add(s2.add(s3)));
+        s0.add(s1).add(s2.add(s3)).intoMemorySegment(ALL, lanes, ORDER);
+        return Lanes.sumAt(lanes);
     }
 
     /// `Σ (a[i] − centre)·b[i]`.
     static float centredDot(long a, float centre, long b, int n) {
-        FloatVector s0 = zero();
-        FloatVector s1 = zero();
+        long lanes = Scratch.own().lanes;
+        FloatVector s0 = FloatVector.zero(FLOATS);
+        FloatVector s1 = FloatVector.zero(FLOATS);
         int i = 0;
         for (; i <= n - 2 * COUNT; i += 2 * COUNT) {
-            s0 = load(a + 4L * i).sub(centre).fma(load(b + 4L * i), s0);
-            s1 = load(a + 4L * (i + COUNT)).sub(centre).fma(load(b + 4L * (i + COUNT)), s1);
+            s0 =
+                    fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER)
+                            .sub(centre)
+                            .fma(fromMemorySegment(FLOATS, ALL, b + 4L * i, ORDER), s0);
+            s1 =
+                    fromMemorySegment(FLOATS, ALL, a + 4L * (i + COUNT), ORDER)
+                            .sub(centre)
+                            .fma(fromMemorySegment(FLOATS, ALL, b + 4L * (i + COUNT), ORDER), s1);
         }
         for (; i <= n - COUNT; i += COUNT) {
-            s0 = load(a + 4L * i).sub(centre).fma(load(b + 4L * i), s0);
+            s0 =
+                    fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER)
+                            .sub(centre)
+                            .fma(fromMemorySegment(FLOATS, ALL, b + 4L * i, ORDER), s0);
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            s1 = load(a + 4L * i, tail).sub(centre).fma(load(b + 4L * i, tail), s1);
+            VectorMask<Float> tail = FLOATS.indexInRange(i, n);
+            s1 =
+                    fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER, tail)
+                            .sub(centre)
+                            .fma(fromMemorySegment(FLOATS, ALL, b + 4L * i, ORDER, tail), s1);
         }
-        return Lanes.sum(s0.add(s1));
+        s0.add(s1).intoMemorySegment(ALL, lanes, ORDER);
+        return Lanes.sumAt(lanes);
     }
 
     /// `Σ (a[i] − centre)²`.
     static float squares(long a, float centre, int n) {
-        FloatVector s0 = zero();
-        FloatVector s1 = zero();
-        FloatVector s2 = zero();
-        FloatVector s3 = zero();
+        long lanes = Scratch.own().lanes;
+        FloatVector s0 = FloatVector.zero(FLOATS);
+        FloatVector s1 = FloatVector.zero(FLOATS);
+        FloatVector s2 = FloatVector.zero(FLOATS);
+        FloatVector s3 = FloatVector.zero(FLOATS);
         int i = 0;
         for (; i <= n - 4 * COUNT; i += 4 * COUNT) {
-            FloatVector d0 = load(a + 4L * i).sub(centre);
-            FloatVector d1 = load(a + 4L * (i + COUNT)).sub(centre);
-            FloatVector d2 = load(a + 4L * (i + 2 * COUNT)).sub(centre);
-            FloatVector d3 = load(a + 4L * (i + 3 * COUNT)).sub(centre);
+            FloatVector d0 = fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER).sub(centre);
+            FloatVector d1 = fromMemorySegment(FLOATS, ALL, a + 4L * (i + COUNT), ORDER).sub(centre);
+            FloatVector d2 = fromMemorySegment(FLOATS, ALL, a + 4L * (i + 2 * COUNT), ORDER).sub(centre);
+            FloatVector d3 = fromMemorySegment(FLOATS, ALL, a + 4L * (i + 3 * COUNT), ORDER).sub(centre);
             s0 = d0.fma(d0, s0);
             s1 = d1.fma(d1, s1);
             s2 = d2.fma(d2, s2);
             s3 = d3.fma(d3, s3);
         }
         for (; i <= n - COUNT; i += COUNT) {
-            FloatVector d = load(a + 4L * i).sub(centre);
+            FloatVector d = fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER).sub(centre);
             s0 = d.fma(d, s0);
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            FloatVector d = load(a + 4L * i, tail).sub(all(centre), tail);
+            VectorMask<Float> tail = FLOATS.indexInRange(i, n);
+            FloatVector d =
+                    fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER, tail).sub(broadcast(FLOATS, centre), tail);
             s1 = d.fma(d, s1);
         }
-        return Lanes.sum(s0.add(s1).add(s2.add(s3)));
+        s0.add(s1).add(s2.add(s3)).intoMemorySegment(ALL, lanes, ORDER);
+        return Lanes.sumAt(lanes);
     }
 
-    /// The largest element, passing over NaN; −∞ if there is none.
+    /// The largest element, passing over NaN; −∞ if there is none. One compare and one blend: the maximum that
+    /// propagates NaN takes six instructions.
     static float max(long a, int n) {
-        FloatVector m0 = all(Float.NEGATIVE_INFINITY);
+        FloatVector m0 = broadcast(FLOATS, Float.NEGATIVE_INFINITY);
         FloatVector m1 = m0;
         FloatVector m2 = m0;
         FloatVector m3 = m0;
         int i = 0;
         for (; i <= n - 4 * COUNT; i += 4 * COUNT) {
-            m0 = Lanes.larger(m0, load(a + 4L * i));
-            m1 = Lanes.larger(m1, load(a + 4L * (i + COUNT)));
-            m2 = Lanes.larger(m2, load(a + 4L * (i + 2 * COUNT)));
-            m3 = Lanes.larger(m3, load(a + 4L * (i + 3 * COUNT)));
+            FloatVector v0 = fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER);
+            FloatVector v1 = fromMemorySegment(FLOATS, ALL, a + 4L * (i + COUNT), ORDER);
+            FloatVector v2 = fromMemorySegment(FLOATS, ALL, a + 4L * (i + 2 * COUNT), ORDER);
+            FloatVector v3 = fromMemorySegment(FLOATS, ALL, a + 4L * (i + 3 * COUNT), ORDER);
+            m0 = m0.blend(v0, v0.compare(VectorOperators.GT, m0));
+            m1 = m1.blend(v1, v1.compare(VectorOperators.GT, m1));
+            m2 = m2.blend(v2, v2.compare(VectorOperators.GT, m2));
+            m3 = m3.blend(v3, v3.compare(VectorOperators.GT, m3));
         }
         for (; i <= n - COUNT; i += COUNT) {
-            m0 = Lanes.larger(m0, load(a + 4L * i));
+            FloatVector v = fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER);
+            m0 = m0.blend(v, v.compare(VectorOperators.GT, m0));
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            m1 = Lanes.larger(m1, all(Float.NEGATIVE_INFINITY).blend(load(a + 4L * i, tail), tail));
+            VectorMask<Float> tail = FLOATS.indexInRange(i, n);
+            FloatVector v = fromMemorySegment(FLOATS, ALL, a + 4L * i, ORDER, tail);
+            m1 = m1.blend(v, v.compare(VectorOperators.GT, m1).and(tail));
         }
-        return Lanes.max(Lanes.larger(Lanes.larger(m0, m1), Lanes.larger(m2, m3)));
+        m0 = m0.blend(m1, m1.compare(VectorOperators.GT, m0));
+        m2 = m2.blend(m3, m3.compare(VectorOperators.GT, m2));
+        return m0.blend(m2, m2.compare(VectorOperators.GT, m0)).reduceLanes(VectorOperators.MAX);
     }
 
     /// The sum of any number of elements: blocks in parallel, then their sums in order.

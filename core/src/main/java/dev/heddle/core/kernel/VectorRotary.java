@@ -2,9 +2,10 @@ package dev.heddle.core.kernel;
 
 import static dev.heddle.core.kernel.Lanes.COUNT;
 import static dev.heddle.core.kernel.Lanes.FLOATS;
-import static dev.heddle.core.kernel.Lanes.first;
-import static dev.heddle.core.kernel.Lanes.load;
-import static dev.heddle.core.kernel.Lanes.store;
+import static dev.heddle.core.kernel.Lanes.ORDER;
+import static dev.heddle.core.kernel.Native.ALL;
+
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -23,43 +24,36 @@ final class VectorRotary {
         long offset = 4L * half;
         int i = 0;
         for (; i <= half - COUNT; i += COUNT) {
-            FloatVector a = load(x + 4L * i);
-            FloatVector b = load(x + offset + 4L * i);
-            FloatVector c = load(cos + 4L * i);
-            FloatVector s = load(sin + 4L * i).mul(sign);
-            store(a.mul(c).sub(b.mul(s)), y + 4L * i);
-            store(a.mul(s).add(b.mul(c)), y + offset + 4L * i);
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
+            FloatVector b = fromMemorySegment(FLOATS, ALL, x + offset + 4L * i, ORDER);
+            FloatVector c = fromMemorySegment(FLOATS, ALL, cos + 4L * i, ORDER);
+            FloatVector s = fromMemorySegment(FLOATS, ALL, sin + 4L * i, ORDER).mul(sign);
+            a.mul(c).sub(b.mul(s)).intoMemorySegment(ALL, y + 4L * i, ORDER);
+            a.mul(s).add(b.mul(c)).intoMemorySegment(ALL, y + offset + 4L * i, ORDER);
         }
         if (i < half) {
-            VectorMask<Float> tail = first(half - i);
-            FloatVector a = load(x + 4L * i, tail);
-            FloatVector b = load(x + offset + 4L * i, tail);
-            FloatVector c = load(cos + 4L * i, tail);
-            FloatVector s = load(sin + 4L * i, tail).mul(sign);
-            store(a.mul(c).sub(b.mul(s)), y + 4L * i, tail);
-            store(a.mul(s).add(b.mul(c)), y + offset + 4L * i, tail);
+            VectorMask<Float> tail = FLOATS.indexInRange(i, half);
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER, tail);
+            FloatVector b = fromMemorySegment(FLOATS, ALL, x + offset + 4L * i, ORDER, tail);
+            FloatVector c = fromMemorySegment(FLOATS, ALL, cos + 4L * i, ORDER, tail);
+            FloatVector s = fromMemorySegment(FLOATS, ALL, sin + 4L * i, ORDER, tail).mul(sign);
+            a.mul(c).sub(b.mul(s)).intoMemorySegment(ALL, y + 4L * i, ORDER, tail);
+            a.mul(s).add(b.mul(c)).intoMemorySegment(ALL, y + offset + 4L * i, ORDER, tail);
         }
     }
 
     /// Columns (2i, 2i + 1) are a pair: `y = x·c + swapped(x)·(∓s)`.
     static void pairs(long x, long y, long cos, long sin, float sign, int half) {
         int n = 2 * half;
-        VectorMask<Float> angles = first(COUNT / 2);
-        int i = 0;
-        for (; i <= n - COUNT; i += COUNT) {
-            store(turned(load(x + 4L * i), cos + 2L * i, sin + 2L * i, sign, angles), y + 4L * i);
+        for (int i = 0; i < n; i += COUNT) {
+            VectorMask<Float> lanes = FLOATS.indexInRange(i, n);
+            VectorMask<Float> angles = FLOATS.indexInRange(0, Math.min(COUNT / 2, (n - i) / 2));
+            FloatVector c = fromMemorySegment(FLOATS, ALL, cos + 2L * i, ORDER, angles).rearrange(REPEAT_EACH);
+            FloatVector s = fromMemorySegment(FLOATS, ALL, sin + 2L * i, ORDER, angles).rearrange(REPEAT_EACH);
+            FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER, lanes);
+            s = s.mul(sign);
+            s = s.blend(s.neg(), EVEN);
+            a.mul(c).add(a.rearrange(SWAP_PAIRS).mul(s)).intoMemorySegment(ALL, y + 4L * i, ORDER, lanes);
         }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            VectorMask<Float> rest = first((n - i) / 2);
-            store(turned(load(x + 4L * i, tail), cos + 2L * i, sin + 2L * i, sign, rest), y + 4L * i, tail);
-        }
-    }
-
-    private static FloatVector turned(FloatVector x, long cos, long sin, float sign, VectorMask<Float> angles) {
-        FloatVector c = load(cos, angles).rearrange(REPEAT_EACH);
-        FloatVector s = load(sin, angles).rearrange(REPEAT_EACH).mul(sign);
-        FloatVector signed = s.blend(s.neg(), EVEN);
-        return x.mul(c).add(x.rearrange(SWAP_PAIRS).mul(signed));
     }
 }

@@ -1,13 +1,12 @@
 package dev.heddle.core.kernel;
 
 import static dev.heddle.core.kernel.Lanes.COUNT;
-import static dev.heddle.core.kernel.Lanes.all;
-import static dev.heddle.core.kernel.Lanes.first;
-import static dev.heddle.core.kernel.Lanes.load;
-import static dev.heddle.core.kernel.Lanes.store;
-import static dev.heddle.core.kernel.Lanes.zero;
+import static dev.heddle.core.kernel.Lanes.FLOATS;
+import static dev.heddle.core.kernel.Lanes.ORDER;
+import static dev.heddle.core.kernel.Native.ALL;
 
-import jdk.incubator.vector.FloatVector;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+
 import jdk.incubator.vector.VectorMask;
 
 /// Softmax and cross-entropy of one row: short loops over a row that stays in the first-level cache.
@@ -21,54 +20,20 @@ final class VectorSoftmax {
             fill(hasNaN(x, n) ? Float.NaN : 0, y, n);
             return;
         }
-        float sum = exponentials(x, max, y, n);
-        VectorElementwise.affine(y, 1 / sum, -0f, y, n);
-    }
-
-    /// `y[i] = exp(x[i] − max)`; returns their sum.
-    private static float exponentials(long x, float max, long y, int n) {
-        FloatVector s0 = zero();
-        FloatVector s1 = zero();
-        int i = 0;
-        for (; i <= n - 2 * COUNT; i += 2 * COUNT) {
-            FloatVector e0 = VectorMath.expFlushed(load(x + 4L * i).sub(max));
-            FloatVector e1 = VectorMath.expFlushed(load(x + 4L * (i + COUNT)).sub(max));
-            store(e0, y + 4L * i);
-            store(e1, y + 4L * (i + COUNT));
-            s0 = s0.add(e0);
-            s1 = s1.add(e1);
-        }
-        for (; i <= n - COUNT; i += COUNT) {
-            FloatVector e = VectorMath.expFlushed(load(x + 4L * i).sub(max));
-            store(e, y + 4L * i);
-            s0 = s0.add(e);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            FloatVector e = VectorMath.expFlushed(load(x + 4L * i, tail).sub(max));
-            store(e, y + 4L * i, tail);
-            s1 = s1.add(e, tail);
-        }
-        return Lanes.sum(s0.add(s1));
+        VectorExponential.decay(x, max, 1, y, n);
+        VectorElementwise.affine(y, 1 / VectorReduce.sum(y, n), -0f, y, n);
     }
 
     /// `Σ exp(x[i] − max)`.
     private static float sumOfExponentials(long x, float max, int n) {
-        FloatVector s0 = zero();
-        FloatVector s1 = zero();
-        int i = 0;
-        for (; i <= n - 2 * COUNT; i += 2 * COUNT) {
-            s0 = s0.add(VectorMath.expFlushed(load(x + 4L * i).sub(max)));
-            s1 = s1.add(VectorMath.expFlushed(load(x + 4L * (i + COUNT)).sub(max)));
+        long e = Scratch.own().first;
+        float sum = 0;
+        for (int i = 0; i < n; i += Lanes.CHUNK) {
+            int size = Math.min(Lanes.CHUNK, n - i);
+            VectorExponential.decay(x + 4L * i, max, 1, e, size);
+            sum += VectorReduce.sum(e, size);
         }
-        for (; i <= n - COUNT; i += COUNT) {
-            s0 = s0.add(VectorMath.expFlushed(load(x + 4L * i).sub(max)));
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            s1 = s1.add(VectorMath.expFlushed(load(x + 4L * i, tail).sub(max)), tail);
-        }
-        return Lanes.sum(s0.add(s1));
+        return sum;
     }
 
     private static void fill(float value, long y, int n) {
@@ -91,11 +56,17 @@ final class VectorSoftmax {
         float dot = VectorReduce.dot(y, dy, n);
         int i = 0;
         for (; i <= n - COUNT; i += COUNT) {
-            store(load(dy + 4L * i).sub(dot).mul(load(y + 4L * i)), dx + 4L * i);
+            fromMemorySegment(FLOATS, ALL, dy + 4L * i, ORDER)
+                    .sub(dot)
+                    .mul(fromMemorySegment(FLOATS, ALL, y + 4L * i, ORDER))
+                    .intoMemorySegment(ALL, dx + 4L * i, ORDER);
         }
         if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            store(load(dy + 4L * i, tail).sub(dot).mul(load(y + 4L * i, tail)), dx + 4L * i, tail);
+            VectorMask<Float> tail = FLOATS.indexInRange(i, n);
+            fromMemorySegment(FLOATS, ALL, dy + 4L * i, ORDER, tail)
+                    .sub(dot)
+                    .mul(fromMemorySegment(FLOATS, ALL, y + 4L * i, ORDER, tail))
+                    .intoMemorySegment(ALL, dx + 4L * i, ORDER, tail);
         }
     }
 
@@ -117,18 +88,8 @@ final class VectorSoftmax {
 
     /// `dx = scale · (exp(x − lse) − smoothing/n)`, and `− scale · (1 − smoothing)` at the target.
     static void lossGradient(long x, int target, float lse, double smoothing, double scale, long dx, int n) {
-        float factor = (float) scale;
-        float shift = (float) (-scale * smoothing / n);
-        int i = 0;
-        for (; i <= n - COUNT; i += COUNT) {
-            FloatVector p = VectorMath.expFlushed(load(x + 4L * i).sub(lse));
-            store(p.fma(all(factor), all(shift)), dx + 4L * i);
-        }
-        if (i < n) {
-            VectorMask<Float> tail = first(n - i);
-            FloatVector p = VectorMath.expFlushed(load(x + 4L * i, tail).sub(lse));
-            store(p.fma(all(factor), all(shift)), dx + 4L * i, tail);
-        }
+        VectorExponential.decay(x, lse, 1, dx, n);
+        VectorElementwise.affine(dx, (float) scale, (float) (-scale * smoothing / n), dx, n);
         long at = dx + 4L * target;
         Native.setFloat(at, (float) (Native.getFloat(at) - scale * (1 - smoothing)));
     }
