@@ -78,14 +78,12 @@ final class OnlineSoftmax {
             highest = highest.max(FloatVector.fromArray(FLOATS, s, n));
         }
         float max = highest.reduceLanes(VectorOperators.MAX);
-        float factor = (float) Math.pow(2, reference[row] - max);
+        float before = reference[row];
         reference[row] = max;
-        if (factor != 0) {
+        if (before != Float.NEGATIVE_INFINITY) {
+            float factor = (float) Math.exp((before - max) * Lanes.LN_2);
             scale(sums, row * SUMS, SUMS, factor);
             scale(values, row * width, width, factor);
-        } else {
-            Arrays.fill(sums, row * SUMS, (row + 1) * SUMS, 0);
-            Arrays.fill(values, row * width, (row + 1) * width, 0);
         }
     }
 
@@ -95,19 +93,16 @@ final class OnlineSoftmax {
         }
     }
 
+    // Two vectors at a time hide the latency of the polynomial; with four the compiler gives up inlining and boxes.
     private void powers(float[] s, int at, float zero, int sumAt) {
         FloatVector shift = FloatVector.broadcast(FLOATS, zero);
         FloatVector sum = FloatVector.fromArray(FLOATS, sums, sumAt);
-        for (int n = at; n < at + TILE; n += 4 * COUNT) {
+        for (int n = at; n < at + TILE; n += 2 * COUNT) {
             FloatVector a = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n).sub(shift));
             FloatVector b = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n + COUNT).sub(shift));
-            FloatVector c = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n + 2 * COUNT).sub(shift));
-            FloatVector d = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n + 3 * COUNT).sub(shift));
             a.intoArray(s, n);
             b.intoArray(s, n + COUNT);
-            c.intoArray(s, n + 2 * COUNT);
-            d.intoArray(s, n + 3 * COUNT);
-            sum = sum.add(a.add(b).add(c.add(d)));
+            sum = sum.add(a.add(b));
         }
         sum.intoArray(sums, sumAt);
     }

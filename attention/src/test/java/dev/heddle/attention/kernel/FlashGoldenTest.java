@@ -27,7 +27,7 @@ import java.util.stream.Stream;
 class FlashGoldenTest {
     @TestFactory
     Stream<DynamicTest> goldenFilesAgree() throws IOException {
-        try (Stream<Path> files = Files.list(Path.of("src/test/resources/golden/flash"))) {
+        try (Stream<Path> files = Files.list(Path.of("../src/test/resources/golden/flash"))) {
             return files.sorted().toList().stream()
                     .flatMap(
                             file ->

@@ -27,6 +27,11 @@ public final class KernelProvider {
         return CHOICE.floats;
     }
 
+    /// Whether the kernels for 32-bit floats run on the Vector API: other modules' kernels follow the same choice.
+    public static boolean isVector() {
+        return CHOICE.floats instanceof VectorKernels;
+    }
+
     /// The scalar kernels for 64-bit floats: the reference that the others are compared with.
     public static Kernels f64() {
         return DOUBLES;
