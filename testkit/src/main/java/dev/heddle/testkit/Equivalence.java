@@ -163,7 +163,7 @@ public final class Equivalence {
         Evaluation reference = new Evaluation(expected, inputs);
         Evaluation candidate = new Evaluation(other, inputs);
         String prefix = other.name() + " ";
-        String main = Evaluation.main(reference.outputs());
+        Set<String> main = Evaluation.main(reference.outputs());
         Set<String> differentiable = new LinkedHashSet<>();
         reference
                 .outputs()
@@ -175,7 +175,7 @@ public final class Equivalence {
                                 if (b.isDifferentiable() && a.shape().equals(b.shape())) {
                                     differentiable.add(name);
                                 }
-                            } else if (name.equals(main)) {
+                            } else if (main.contains(name)) {
                                 findings.add(
                                         new Finding(
                                                 prefix + "out." + name,

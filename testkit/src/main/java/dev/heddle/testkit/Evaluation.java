@@ -10,6 +10,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /// One recorded run of a [Computation] and the gradients of a random combination of its outputs.
 final class Evaluation {
@@ -44,21 +46,23 @@ final class Evaluation {
     Map<String, Tensor> gradients(Set<String> names, Seed seed) {
         List<Tensor> at = new ArrayList<>();
         List<Tensor> cotangents = new ArrayList<>();
-        outputs.forEach(
-                (name, output) -> {
-                    if (names.contains(name)) {
-                        at.add(output);
-                        cotangents.add(Cotangents.draw(output.dtype(), output.shape(), seed.split(name)));
-                    }
-                });
+        new TreeMap<>(outputs)
+                .forEach(
+                        (name, output) -> {
+                            if (names.contains(name)) {
+                                at.add(output);
+                                cotangents.add(Cotangents.draw(output.dtype(), output.shape(), seed.split(name)));
+                            }
+                        });
         Gradients gradients = Autograd.gradients(at, cotangents);
         Map<String, Tensor> byLeaf = new LinkedHashMap<>();
         leaves.forEach((name, leaf) -> byLeaf.put(name, gradients.of(leaf)));
         return byLeaf;
     }
 
-    /// The main output's name: `y`, or `loss` for a model that has only that.
-    static String main(Map<String, Tensor> outputs) {
-        return outputs.containsKey("y") || !outputs.containsKey("loss") ? "y" : "loss";
+    /// The names of the outputs that nothing may leave out: `y`, or `loss` for a model that has only that, or all of
+    /// them where there is neither.
+    static Set<String> main(Map<String, Tensor> outputs) {
+        return Stream.of("y", "loss").filter(outputs::containsKey).findFirst().map(Set::of).orElseGet(outputs::keySet);
     }
 }

@@ -122,10 +122,12 @@ public final class GradientCheck {
         }
 
         List<Finding> findings() {
-            String main = Evaluation.main(evaluation.outputs());
-            Tensor y = evaluation.outputs().get(main);
-            if (y != null && !y.isDifferentiable() && !evaluation.leaves().isEmpty()) {
-                findings.add(new Finding("out." + main, Double.NaN, tolerance, "no gradient flows through it"));
+            if (!evaluation.leaves().isEmpty()) {
+                for (String name : Evaluation.main(evaluation.outputs())) {
+                    if (!objective.contains(name)) {
+                        findings.add(new Finding("out." + name, Double.NaN, tolerance, "no gradient flows through it"));
+                    }
+                }
             }
             if (!objective.isEmpty()) {
                 Map<String, Tensor> gradients = evaluation.gradients(objective, seed);
