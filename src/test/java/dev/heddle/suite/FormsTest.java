@@ -1,0 +1,57 @@
+package dev.heddle.suite;
+
+import dev.heddle.core.catalog.Form;
+import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.testkit.Equivalence;
+
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/// All forms of a variant are one function, forward and, where they train, backward.
+class FormsTest {
+    private static final int BATCH = 2;
+    private static final int LENGTH = 13;
+
+    @TestFactory
+    Stream<DynamicTest> allFormsComputeTheSame() {
+        return withForms(one -> check(one, DType.F64, 1e-10));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> allFormsComputeTheSameInSinglePrecision() {
+        return withForms(one -> check(one, DType.F32, 2e-5));
+    }
+
+    private static Stream<DynamicTest> withForms(Consumer<CatalogueCase> law) {
+        return CatalogueCase.all()
+                .filter(one -> one.variant().forms().size() > 1)
+                .map(one -> DynamicTest.dynamicTest(one.toString(), () -> law.accept(one)));
+    }
+
+    private static void check(CatalogueCase one, DType dtype, double tolerance) {
+        Subject subject = one.build();
+        Equivalence.ofForms(subject, forms(one))
+                .sample(BATCH, Math.min(LENGTH, subject.longest()), one.seed())
+                .within(dtype, tolerance)
+                .check()
+                .orThrow();
+    }
+
+    // Chunks of one token, of a size that leaves a rest, and of more than there is.
+    private static Form[] forms(CatalogueCase one) {
+        List<Form> forms = new ArrayList<>();
+        if (one.variant().forms().contains(Form.Kind.RECURRENT)) {
+            forms.add(Form.RECURRENT);
+        }
+        if (one.variant().forms().contains(Form.Kind.CHUNKWISE)) {
+            Stream.of(1, 4, LENGTH + 4).map(Form::chunkwise).forEach(forms::add);
+        }
+        return forms.toArray(Form[]::new);
+    }
+}
