@@ -1,0 +1,37 @@
+package dev.heddle.lab.compare;
+
+import dev.heddle.lab.training.History;
+
+import java.util.List;
+
+/// What a comparison found out about one variant.
+///
+/// @param variant its id
+/// @param summary one line for people
+/// @param stack the choices of the stack that was trained
+/// @param parameters trained numbers
+/// @param validationLoss nats a character, over the whole validation text
+/// @param bitsPerCharacter the same in bits
+/// @param trainingTokensPerSecond by the median step of the second half
+/// @param prefillTokensPerSecond at the context trained with
+/// @param decodeTokensPerSecond at the context trained with
+/// @param cacheBytesPerToken of the decode state at the context trained with
+/// @param peakBytes most tensor memory held at once in training
+/// @param trainingLosses of every step
+/// @param evaluations validation losses on the way, over the windows that the run says
+/// @param lengths speed and memory against context length
+record VariantResult(
+        String variant,
+        String summary,
+        String stack,
+        long parameters,
+        double validationLoss,
+        double bitsPerCharacter,
+        double trainingTokensPerSecond,
+        double prefillTokensPerSecond,
+        double decodeTokensPerSecond,
+        double cacheBytesPerToken,
+        long peakBytes,
+        List<Double> trainingLosses,
+        List<History.Point> evaluations,
+        List<LengthPoint> lengths) {}
