@@ -63,6 +63,26 @@ class OperationGradientTest {
                                 "linear of one token",
                                 List.of(random(1, 5), random(7, 5), random(7)),
                                 x -> MatMul.linear(x.get(0), x.get(1), x.get(2))),
+                        new Case(
+                                "linear with gelu",
+                                List.of(random(2, 3, 5), random(7, 5), random(7)),
+                                x -> MatMul.linear(x.get(0), x.get(1), x.get(2), Activation.GELU)),
+                        new Case(
+                                "linear with silu, without bias",
+                                List.of(random(1, 5), random(7, 5)),
+                                x -> MatMul.linear(x.get(0), x.get(1), null, Activation.SILU)),
+                        new Case(
+                                "materialised attention of shared heads with a bias by distance and a dead row",
+                                List.of(random(1, 3, 4, 5), random(1, 2, 2, 5), random(1, 2, 2, 3), random(4, 4)),
+                                x ->
+                                        MaterialisedAttention.attend(
+                                                        x.get(0),
+                                                        x.get(1),
+                                                        x.get(2),
+                                                        MaterialisedAttention.biasByPair(x.get(3), 3, 2),
+                                                        MaterialisedAttention.causalMask(3, 2),
+                                                        0.7)
+                                                .y()),
                         new Case("softmax", List.of(random(3, 5)), x -> Softmax.softmax(x.get(0))),
                         new Case(
                                 "masked softmax",
