@@ -28,6 +28,9 @@ final class AdditiveSubject implements Subject {
         this.encoding = encoding;
         this.width = width;
         this.offset = offset;
+        if (longest() < 1) {
+            throw new ConfigException("offset: " + offset + " is beyond the table; no position is left");
+        }
     }
 
     @Override

@@ -28,7 +28,7 @@ public final class Alibi extends ScorePosition {
     /// Slopes of one's own, one a head.
     ///
     /// @throws ConfigException if there are none, or one is negative or not finite
-    public static Spec slopes(double... slopes) {
+    public static Spec withSlopes(double... slopes) {
         return new Spec(slopes.clone(), 1);
     }
 

@@ -128,7 +128,8 @@ public final class PositionalCatalog implements CatalogProvider {
 
     private static Alibi.Spec slopes(Config config) {
         if (config.get("slope_scheme") instanceof List<?>) {
-            return Alibi.slopes(config.list("slope_scheme").stream().mapToDouble(PositionalCatalog::slope).toArray());
+            return Alibi.withSlopes(
+                    config.list("slope_scheme").stream().mapToDouble(PositionalCatalog::slope).toArray());
         }
         String scheme = config.text("slope_scheme");
         if (!scheme.equals("press")) {
