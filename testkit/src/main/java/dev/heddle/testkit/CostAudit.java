@@ -22,7 +22,7 @@ import java.util.Map;
 /// ```
 ///
 /// The error figure is `|found − promised| / max(1, promised)`. Parameters and state must be exact; multiply-adds too,
-/// unless some padding is allowed.
+/// unless the entry states some padding or some is allowed here.
 public final class CostAudit {
     private static final String FORMULA = "|found−promised|/max(1,promised)";
 
@@ -51,7 +51,12 @@ public final class CostAudit {
             Cost promised = subject.cost(length);
             String at = " of " + length + " tokens";
             findings.add(finding("parameters" + at, subject.module().parameterCount(), promised.parameters(), 0));
-            findings.add(finding("multiply-adds" + at, multiplyAdds(length, seed), promised.multiplyAdds(), padding));
+            findings.add(
+                    finding(
+                            "multiply-adds" + at,
+                            multiplyAdds(length, seed),
+                            promised.multiplyAdds(),
+                            Math.max(padding, subject.padding(length))));
             findings.add(finding("state elements" + at, subject.stateElements(length), promised.stateElements(), 0));
         }
         return new Report("cost audit", FORMULA, seed, findings);

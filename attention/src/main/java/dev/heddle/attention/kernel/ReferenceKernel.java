@@ -2,6 +2,7 @@ package dev.heddle.attention.kernel;
 
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.kernel.Parallel;
+import dev.heddle.core.kernel.WorkMeter;
 
 import java.util.Arrays;
 
@@ -78,17 +79,20 @@ public final class ReferenceKernel implements AttentionKernel {
                     Rows values = rows(v, b, h / s.group(), s.keys(), s.valueWidth());
                     Row row = new Row(s);
                     double[] out = new double[s.valueWidth()];
+                    long pairs = 0;
                     for (int i = 0; i < s.queries(); i++) {
                         double total = probabilities(call, q, keys, b, h, i, row);
                         Arrays.fill(out, 0);
                         for (int j = 0; j < s.keys(); j++) {
                             if (row.allowed[j]) {
                                 values.addTo(out, 0, j, row.p[j]);
+                                pairs++;
                             }
                         }
                         store.write(y.address(), y.index(b, h, i), out, 0, out.length);
                         store.set(lse, ((long) b * s.heads() + h) * s.queries() + i, total);
                     }
+                    WorkMeter.add(pairs * (s.width() + s.valueWidth()));
                 });
     }
 

@@ -42,6 +42,18 @@ public interface Subject {
         return form instanceof Form.Parallel;
     }
 
+    /// False if this configuration lacks a form that the variant declares: attention to both sides has none that goes
+    /// token by token.
+    default boolean supports(Form form) {
+        return true;
+    }
+
+    /// The share by which a forward pass over `length` tokens may do more multiply-adds than [#cost] promises, because
+    /// kernels fill up their tiles.
+    default double padding(int length) {
+        return 0;
+    }
+
     /// The form that a golden file of this mode (`parallel`, `recurrent`, `decode` …) is about.
     default Form form(String mode) {
         return Form.PARALLEL;

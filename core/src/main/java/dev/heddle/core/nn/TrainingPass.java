@@ -23,6 +23,11 @@ public final class TrainingPass {
         return ScopedValue.where(CURRENT, new TrainingPass(seed)).call(forward::get);
     }
 
+    /// True inside a training pass.
+    public static boolean isActive() {
+        return CURRENT.isBound();
+    }
+
     /// `x` with dropout inside a training pass, `x` itself outside.
     public static Tensor dropout(Tensor x, double probability) {
         if (probability == 0 || !CURRENT.isBound()) {

@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 
 /// A stretch of work (a training step, a decode step) whose tensors go back to the pool together at its end.
 ///
@@ -31,6 +32,18 @@ public final class Scope implements AutoCloseable {
         Scope scope = new Scope(CURRENT.get());
         CURRENT.set(scope);
         return scope;
+    }
+
+    /// Runs `work` as if no scope were open: for memory that outlives the step that happens to allocate it, such as a
+    /// cache that grows. The garbage collector returns it.
+    public static <T> T outside(Supplier<T> work) {
+        Scope scope = CURRENT.get();
+        CURRENT.remove();
+        try {
+            return work.get();
+        } finally {
+            CURRENT.set(scope);
+        }
     }
 
     static @Nullable Scope current() {

@@ -1,0 +1,47 @@
+package dev.heddle.attention.kernel;
+
+import dev.heddle.attention.pattern.AttentionPattern;
+
+/// What the tiled forward pass costs before it is run: no panel of queries multiplies more keys than counted here, at any
+/// vector width. The multiply-adds of the allowed pairs alone are `pairs·(Dh + Dv)`; the rest is what filling up tiles
+/// takes.
+public final class TiledWork {
+    private static final int TILE = PackedTiles.TILE;
+    private static final int PANEL = TileProducts.PANEL;
+    private static final int WIDEST = 16;
+
+    private TiledWork() {}
+
+    /// The multiply-adds of a call at most, without a mask.
+    public static long multiplyAdds(AttentionShape shape, AttentionPattern pattern) {
+        long columns = 0;
+        for (int h = 0; h < shape.heads(); h++) {
+            for (int i0 = 0; i0 < shape.queries(); i0 += PANEL) {
+                columns += columns(shape, pattern, h, i0);
+            }
+        }
+        return shape.batch() * columns * PANEL * (shape.width() + padded(shape.valueWidth()));
+    }
+
+    private static long columns(AttentionShape shape, AttentionPattern pattern, int head, int i0) {
+        int first = i0 + shape.offset();
+        int stop = Math.min(i0 + PANEL, shape.queries()) + shape.offset();
+        long columns = 0;
+        for (int k0 = 0; k0 < shape.keys(); k0 += TILE) {
+            long inside = AttentionPattern.firstBits(shape.keys() - k0);
+            long seen = 0;
+            for (int query = first; query < stop; query++) {
+                seen |= pattern.bits(head, query, k0) & inside;
+            }
+            if (seen != 0) {
+                int from = Long.numberOfTrailingZeros(seen) & -WIDEST;
+                columns += padded(TILE - Long.numberOfLeadingZeros(seen)) - from;
+            }
+        }
+        return columns;
+    }
+
+    private static int padded(int size) {
+        return (size + WIDEST - 1) & -WIDEST;
+    }
+}
