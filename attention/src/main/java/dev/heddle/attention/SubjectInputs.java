@@ -1,0 +1,42 @@
+package dev.heddle.attention;
+
+import dev.heddle.core.error.InputException;
+import dev.heddle.core.error.ShapeException;
+import dev.heddle.core.nn.Initialiser;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Shape;
+import dev.heddle.core.tensor.Tensor;
+
+import java.util.Map;
+
+/// Reads and draws the named inputs of catalogue subjects.
+final class SubjectInputs {
+    private SubjectInputs() {}
+
+    static Tensor tensor(Map<String, Tensor> inputs, String name, int rank) {
+        Tensor input = inputs.get(name);
+        if (input == null) {
+            throw new InputException("input " + name + ": missing; inputs given: " + inputs.keySet());
+        }
+        if (input.rank() != rank || !input.dtype().isFloating()) {
+            throw new ShapeException("input " + name + ": found " + input + "; " + rank + " floating axes are needed");
+        }
+        return input;
+    }
+
+    static Tensor normal(Shape shape, DType dtype, Seed seed) {
+        return Initialiser.normal(1).create(shape, seed).cast(dtype);
+    }
+
+    /// A mask `[B, M]` of sequences that end in ever more padding; the first one has none.
+    static Tensor padding(int batch, int keys) {
+        boolean[] real = new boolean[batch * keys];
+        for (int b = 0; b < batch; b++) {
+            for (int j = 0; j < keys; j++) {
+                real[b * keys + j] = j < keys - b;
+            }
+        }
+        return Tensor.of(real, batch, keys);
+    }
+}
