@@ -37,6 +37,11 @@ record CatalogueCase(Variant variant, int index, Config config) {
         return variant.build(config, seed().split("weights"));
     }
 
+    /// The random sizes of one law: others for every case.
+    RandomCases random(String law) {
+        return RandomCases.of(law + " of " + this);
+    }
+
     Seed seed() {
         return RandomCases.base().split(variant.id()).split(index);
     }
