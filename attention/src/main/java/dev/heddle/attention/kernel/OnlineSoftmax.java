@@ -93,34 +93,56 @@ final class OnlineSoftmax {
         }
     }
 
-    // Two vectors at a time hide the latency of the polynomial; with four the compiler gives up inlining and boxes.
+    // Lanes.exp2 written out, two vectors at a time: a helper that was compiled on its own first would not be inlined
+    // but return boxed vectors, and with four vectors the compiler reaches its inlining limit and boxes as well.
     private void powers(float[] s, int at, float zero, int sumAt) {
-        FloatVector shift = FloatVector.broadcast(FLOATS, zero);
         FloatVector sum = FloatVector.fromArray(FLOATS, sums, sumAt);
         for (int n = at; n < at + TILE; n += 2 * COUNT) {
-            FloatVector a = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n).sub(shift));
-            FloatVector b = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n + COUNT).sub(shift));
-            a.intoArray(s, n);
-            b.intoArray(s, n + COUNT);
-            sum = sum.add(a.add(b));
+            FloatVector a = FloatVector.fromArray(FLOATS, s, n).sub(zero);
+            FloatVector b = FloatVector.fromArray(FLOATS, s, n + COUNT).sub(zero);
+            a = a.blend(Lanes.LOWEST, a.compare(VectorOperators.LT, Lanes.LOWEST));
+            b = b.blend(Lanes.LOWEST, b.compare(VectorOperators.LT, Lanes.LOWEST));
+            FloatVector aWhole = a.add(Lanes.ROUND);
+            FloatVector bWhole = b.add(Lanes.ROUND);
+            a = a.sub(aWhole.sub(Lanes.ROUND));
+            b = b.sub(bWhole.sub(Lanes.ROUND));
+            FloatVector p = FloatVector.broadcast(FLOATS, Lanes.C5).fma(a, FloatVector.broadcast(FLOATS, Lanes.C4));
+            FloatVector q = FloatVector.broadcast(FLOATS, Lanes.C5).fma(b, FloatVector.broadcast(FLOATS, Lanes.C4));
+            p = p.fma(a, FloatVector.broadcast(FLOATS, Lanes.C3));
+            q = q.fma(b, FloatVector.broadcast(FLOATS, Lanes.C3));
+            p = p.fma(a, FloatVector.broadcast(FLOATS, Lanes.C2));
+            q = q.fma(b, FloatVector.broadcast(FLOATS, Lanes.C2));
+            p = p.fma(a, FloatVector.broadcast(FLOATS, Lanes.C1));
+            q = q.fma(b, FloatVector.broadcast(FLOATS, Lanes.C1));
+            p = p.fma(a, FloatVector.broadcast(FLOATS, 1f));
+            q = q.fma(b, FloatVector.broadcast(FLOATS, 1f));
+            p = p.mul(aWhole.viewAsIntegralLanes().lanewise(VectorOperators.LSHL, 23).viewAsFloatingLanes());
+            q = q.mul(bWhole.viewAsIntegralLanes().lanewise(VectorOperators.LSHL, 23).viewAsFloatingLanes());
+            p.intoArray(s, n);
+            q.intoArray(s, n + COUNT);
+            sum = sum.add(p.add(q));
         }
         sum.intoArray(sums, sumAt);
     }
 
-    /// The sum of the powers of a row; 0 for a query without an allowed key.
+    /// What the scores of a row are relative to; −∞ before the first allowed key.
+    float reference(int row) {
+        return reference[row];
+    }
+
+    /// The sum of the powers of a row; 0 for a query without an allowed key. Call it once, at the end.
     float sum(int row) {
-        return FloatVector.fromArray(FLOATS, sums, row * SUMS).reduceLanes(VectorOperators.ADD);
+        int at = row * SUMS;
+        for (int half = COUNT / 2; half > 0; half /= 2) {
+            for (int n = at; n < at + half; n++) {
+                sums[n] += sums[n + half];
+            }
+        }
+        return sums[at];
     }
 
-    /// The natural log-sum-exp of a row.
-    float logSumExp(int row) {
-        float sum = sum(row);
+    /// The natural log-sum-exp of a row with this sum.
+    float logSumExp(int row, float sum) {
         return sum == 0 ? Float.NEGATIVE_INFINITY : (float) (reference[row] * Lanes.LN_2 + Math.log(sum));
-    }
-
-    /// What a row's weighted values are multiplied with at the end: one over the sum; 0 without an allowed key.
-    float factor(int row) {
-        float sum = sum(row);
-        return sum == 0 ? 0 : 1 / sum;
     }
 }

@@ -83,9 +83,9 @@ final class PackedTiles {
             if (transposed) {
                 scatter(from, to + (long) Float.BYTES * j);
             } else {
+                sound &= isFinite(from, width);
                 copyRow(from, to + (long) Float.BYTES * j * Lanes.padded(width), width);
             }
-            sound &= isFinite(from, width);
         }
         finite[index] = sound;
     }
@@ -110,16 +110,16 @@ final class PackedTiles {
 
     /// Whether a row is free of NaN and infinity.
     static boolean isFinite(long from, int width) {
-        int d = 0;
         FloatVector zeros = FloatVector.zero(Lanes.FLOATS);
+        int d = 0;
         for (; d + COUNT <= width; d += COUNT) {
-            zeros = Lanes.load(from + (long) Float.BYTES * d).mul(0f).add(zeros);
+            zeros = Lanes.load(from + (long) Float.BYTES * d).fma(FloatVector.zero(Lanes.FLOATS), zeros);
         }
-        float zero = zeros.reduceLanes(VectorOperators.ADD);
+        boolean finite = zeros.compare(VectorOperators.EQ, 0f).allTrue();
         for (; d < width; d++) {
-            zero += Native.getFloat(from + (long) Float.BYTES * d) * 0f;
+            finite &= Float.isFinite(Native.getFloat(from + (long) Float.BYTES * d));
         }
-        return zero == 0;
+        return finite;
     }
 
     /// The address of a tile.
@@ -127,7 +127,7 @@ final class PackedTiles {
         return memory.address() + ((long) (b * heads + head) * tiles + tile) * tileFloats * Float.BYTES;
     }
 
-    /// Whether a tile is free of NaN and infinity.
+    /// Whether a tile of rows is free of NaN and infinity. (What comes of transposed tiles is masked afterwards.)
     boolean finite(int b, int head, int tile) {
         return finite[(b * heads + head) * tiles + tile];
     }

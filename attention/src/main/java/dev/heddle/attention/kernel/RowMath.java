@@ -52,6 +52,15 @@ final class RowMath {
         }
     }
 
+    /// `sum += factor·row` over the whole (padded) array.
+    static void addScaled(float[] sum, float factor, long row) {
+        for (int d = 0; d < sum.length; d += COUNT) {
+            Lanes.load(row + (long) Float.BYTES * d)
+                    .fma(FloatVector.broadcast(FLOATS, factor), FloatVector.fromArray(FLOATS, sum, d))
+                    .intoArray(sum, d);
+        }
+    }
+
     static float dot(long a, long b, int count) {
         FloatVector sums = FloatVector.zero(FLOATS);
         int d = 0;
@@ -67,16 +76,33 @@ final class RowMath {
 
     /// A row of scores becomes probabilities, `2^(s − logSum)`, and a row of their gradients becomes score gradients,
     /// `p·(dp − delta)`.
+    // Lanes.exp2 written out, as in OnlineSoftmax and for the same reason.
     static void gradients(float[] s, float[] dp, int at, float logSum, float delta) {
-        FloatVector shift = FloatVector.broadcast(FLOATS, logSum);
-        FloatVector mean = FloatVector.broadcast(FLOATS, delta);
         for (int n = at; n < at + TILE; n += 2 * COUNT) {
-            FloatVector p = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n).sub(shift));
-            FloatVector q = Lanes.exp2(FloatVector.fromArray(FLOATS, s, n + COUNT).sub(shift));
+            FloatVector a = FloatVector.fromArray(FLOATS, s, n).sub(logSum);
+            FloatVector b = FloatVector.fromArray(FLOATS, s, n + COUNT).sub(logSum);
+            a = a.blend(Lanes.LOWEST, a.compare(VectorOperators.LT, Lanes.LOWEST));
+            b = b.blend(Lanes.LOWEST, b.compare(VectorOperators.LT, Lanes.LOWEST));
+            FloatVector aWhole = a.add(Lanes.ROUND);
+            FloatVector bWhole = b.add(Lanes.ROUND);
+            a = a.sub(aWhole.sub(Lanes.ROUND));
+            b = b.sub(bWhole.sub(Lanes.ROUND));
+            FloatVector p = FloatVector.broadcast(FLOATS, Lanes.C5).fma(a, FloatVector.broadcast(FLOATS, Lanes.C4));
+            FloatVector q = FloatVector.broadcast(FLOATS, Lanes.C5).fma(b, FloatVector.broadcast(FLOATS, Lanes.C4));
+            p = p.fma(a, FloatVector.broadcast(FLOATS, Lanes.C3));
+            q = q.fma(b, FloatVector.broadcast(FLOATS, Lanes.C3));
+            p = p.fma(a, FloatVector.broadcast(FLOATS, Lanes.C2));
+            q = q.fma(b, FloatVector.broadcast(FLOATS, Lanes.C2));
+            p = p.fma(a, FloatVector.broadcast(FLOATS, Lanes.C1));
+            q = q.fma(b, FloatVector.broadcast(FLOATS, Lanes.C1));
+            p = p.fma(a, FloatVector.broadcast(FLOATS, 1f));
+            q = q.fma(b, FloatVector.broadcast(FLOATS, 1f));
+            p = p.mul(aWhole.viewAsIntegralLanes().lanewise(VectorOperators.LSHL, 23).viewAsFloatingLanes());
+            q = q.mul(bWhole.viewAsIntegralLanes().lanewise(VectorOperators.LSHL, 23).viewAsFloatingLanes());
             p.intoArray(s, n);
             q.intoArray(s, n + COUNT);
-            FloatVector.fromArray(FLOATS, dp, n).sub(mean).mul(p).intoArray(dp, n);
-            FloatVector.fromArray(FLOATS, dp, n + COUNT).sub(mean).mul(q).intoArray(dp, n + COUNT);
+            FloatVector.fromArray(FLOATS, dp, n).sub(delta).mul(p).intoArray(dp, n);
+            FloatVector.fromArray(FLOATS, dp, n + COUNT).sub(delta).mul(q).intoArray(dp, n + COUNT);
         }
     }
 

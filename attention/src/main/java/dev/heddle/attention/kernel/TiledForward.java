@@ -217,9 +217,15 @@ final class TiledForward {
     }
 
     private void writeRow(Work w, int b, int h, int i, int row) {
-        int width = Lanes.padded(shape.valueWidth());
-        RowMath.writeScaled(w.softmax.values, row * width, w.softmax.factor(row), y.f32(b, h, i), shape.valueWidth());
+        float sum = w.softmax.sum(row);
+        RowMath.writeScaled(
+                w.softmax.values,
+                row * Lanes.padded(shape.valueWidth()),
+                sum == 0 ? 0 : 1 / sum,
+                y.f32(b, h, i),
+                shape.valueWidth());
         Native.setFloat(
-                lse + Float.BYTES * (((long) b * shape.heads() + h) * shape.queries() + i), w.softmax.logSumExp(row));
+                lse + Float.BYTES * (((long) b * shape.heads() + h) * shape.queries() + i),
+                w.softmax.logSumExp(row, sum));
     }
 }

@@ -8,7 +8,11 @@ public final class TiledKernel implements AttentionKernel {
     @Override
     public void forward(AttentionCall call, Heads q, Heads k, Heads v, Heads y, long lse) {
         try (var _ = Scope.open()) {
-            new TiledForward(call, q, k, v, y, lse).run();
+            if (call.shape().queries() == 1) {
+                new SingleQuery(call, q, k, v).run(y, lse);
+            } else {
+                new TiledForward(call, q, k, v, y, lse).run();
+            }
         }
     }
 
