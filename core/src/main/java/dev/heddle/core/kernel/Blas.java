@@ -9,10 +9,23 @@ public abstract sealed class Blas {
     private static final Blas SINGLE = new Single();
     private static final Blas DOUBLE = new Double();
 
-    /// Multiply-adds below which a product is not worth handing to another thread (about 20 µs).
-    private static final long PANEL_WORK = 1 << 20;
+    /// Multiply-adds below which a product is not worth handing to another thread (about 40 µs).
+    private static final long SPLIT_WORK = 1 << 21;
 
-    private static final int MAX_PANELS = 16;
+    /// Rows or columns of a panel. Every panel packs the whole other matrix again, which costs 4 % at 256 and 20 % at
+    /// 64; an even number of panels keeps two or more cores equally busy.
+    private static final int PANEL = 256;
+
+    private static final int MAX_PANELS = 32;
+
+    /// Products from which on they are shared out whole, each on one thread.
+    private static final int MANY_PRODUCTS = 4;
+
+    /// Multiply-adds of one task of small products (about 5 µs).
+    private static final long BATCH_WORK = 1 << 18;
+
+    /// Rows up to which a weight matrix is read once for each of them: OpenBLAS would copy it first.
+    private static final int FEW_ROWS = 6;
 
     private Blas() {}
 
@@ -49,12 +62,15 @@ public abstract sealed class Blas {
         if (m == 0 || n == 0) {
             return;
         }
+        boolean plainProduct = !transA && transB && ldb == k && alpha == 1 && beta == 0;
+        if (plainProduct && m <= FEW_ROWS && rows(m, n, k, a, lda, b, c, ldc)) {
+            return;
+        }
         ensureSingleThreaded();
-        int panels = Math.clamp((long) m * n * k / PANEL_WORK, 1, MAX_PANELS);
-        if (panels == 1) {
+        if ((long) m * n * k < SPLIT_WORK) {
             product(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
         } else if (m >= n) {
-            int height = panel(m, panels);
+            int height = panel(m);
             Parallel.run(
                     ceilDiv(m, height),
                     t -> {
@@ -76,7 +92,7 @@ public abstract sealed class Blas {
                                 ldc);
                     });
         } else {
-            int width = panel(n, panels);
+            int width = panel(n);
             Parallel.run(
                     ceilDiv(n, width),
                     t -> {
@@ -180,14 +196,14 @@ public abstract sealed class Blas {
         if (batch == 0 || m == 0 || n == 0) {
             return;
         }
-        if (batch == 1 || work >= MAX_PANELS * PANEL_WORK) {
+        if (batch == 1 || (batch < MANY_PRODUCTS && work >= SPLIT_WORK)) {
             for (int i = 0; i < batch; i++) {
                 gemm(transA, transB, m, n, k, alpha, places.a(i), lda, places.b(i), ldb, beta, places.c(i), ldc);
             }
             return;
         }
         ensureSingleThreaded();
-        long grain = Math.max(1, PANEL_WORK / Math.max(1, work));
+        long grain = Math.max(1, BATCH_WORK / Math.max(1, work));
         Parallel.ranges(
                 batch,
                 grain,
@@ -227,6 +243,9 @@ public abstract sealed class Blas {
             long c,
             int ldc);
 
+    /// `C = A · Bᵀ` for few rows of A, each as a matrix-vector product; false if there is no fast one.
+    abstract boolean rows(int m, int n, int k, long a, int lda, long b, long c, int ldc);
+
     /// The address `elements` after `base`.
     abstract long at(long base, long elements);
 
@@ -238,7 +257,8 @@ public abstract sealed class Blas {
     }
 
     /// The size of a panel: a whole number of the micro-kernel's rows or columns.
-    private static int panel(int size, int panels) {
+    private static int panel(int size) {
+        int panels = Math.clamp(2L * (size / (2 * PANEL)), 2, MAX_PANELS);
         return ceilDiv(ceilDiv(size, panels), 16) * 16;
     }
 
@@ -266,6 +286,18 @@ public abstract sealed class Blas {
         }
 
         @Override
+        boolean rows(int m, int n, int k, long a, int lda, long b, long c, int ldc) {
+            Kernels kernels = KernelProvider.f32();
+            if (kernels instanceof ScalarKernels) {
+                return false;
+            }
+            for (int i = 0; i < m; i++) {
+                kernels.matVec(b, at(a, (long) i * lda), 0, at(c, (long) i * ldc), n, k);
+            }
+            return true;
+        }
+
+        @Override
         long at(long base, long elements) {
             return base + elements * Float.BYTES;
         }
@@ -288,6 +320,11 @@ public abstract sealed class Blas {
                 long c,
                 int ldc) {
             OpenBlas.dgemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+        }
+
+        @Override
+        boolean rows(int m, int n, int k, long a, int lda, long b, long c, int ldc) {
+            return false;
         }
 
         @Override

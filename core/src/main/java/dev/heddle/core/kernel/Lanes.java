@@ -21,6 +21,9 @@ final class Lanes {
     /// Floats in a vector.
     static final int COUNT = FLOATS.length();
 
+    /// Bytes in a vector.
+    static final int BYTES = FLOATS.vectorByteSize();
+
     /// Elements that a kernel of several loops takes at a time: 4 KB, so that several such pieces stay in the
     /// first-level cache. A multiple of every vector's length.
     static final int CHUNK = 1 << 10;

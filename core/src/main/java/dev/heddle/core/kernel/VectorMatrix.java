@@ -9,11 +9,18 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShuffle;
 
 /// A matrix times one vector, and transposed copies.
 final class VectorMatrix {
-    /// Two cache lines wide.
-    private static final int TILE = 32;
+    private static final VectorShuffle<Float> SWAP_8 = swap(8);
+    private static final VectorShuffle<Float> SWAP_4 = swap(4);
+    private static final VectorShuffle<Float> SWAP_2 = swap(2);
+    private static final VectorShuffle<Float> SWAP_1 = swap(1);
+    private static final VectorMask<Float> HIGH_8 = high(0xFF00);
+    private static final VectorMask<Float> HIGH_4 = high(0xF0F0);
+    private static final VectorMask<Float> HIGH_2 = high(0xCCCC);
+    private static final VectorMask<Float> HIGH_1 = high(0xAAAA);
 
     private VectorMatrix() {}
 
@@ -98,36 +105,68 @@ final class VectorMatrix {
         return Lanes.sumAt(lanes);
     }
 
-    /// Rows from … to of one matrix. A tile goes through a buffer: written straight to their places, rows that are a
-    /// power of two apart would all fall into the same few cache lines.
+    /// Rows from … to of one matrix, in squares of [Lanes#COUNT] rows; what is left over goes element by element.
     static void transpose(long a, long out, int from, int to, int rows, int cols) {
-        long buffer = Scratch.own().first;
-        for (int r = from; r < to; r += TILE) {
-            int height = Math.min(TILE, to - r);
-            for (int c = 0; c < cols; c += TILE) {
-                int width = Math.min(TILE, cols - c);
-                gather(a + 4L * ((long) r * cols + c), buffer, height, width, cols);
-                for (int k = 0; k < width; k++) {
-                    row(buffer + 4L * k * TILE, out + 4L * ((long) (c + k) * rows + r), height);
-                }
+        long square = Scratch.own().first;
+        int wholeRows = from + (to - from) / COUNT * COUNT;
+        int wholeCols = cols / COUNT * COUNT;
+        for (int r = from; r < wholeRows; r += COUNT) {
+            for (int c = 0; c < wholeCols; c += COUNT) {
+                copyRows(a + 4L * ((long) r * cols + c), 4L * cols, square, Lanes.BYTES);
+                transposeSquare(square);
+                copyRows(square, Lanes.BYTES, out + 4L * ((long) c * rows + r), 4L * rows);
+            }
+        }
+        elements(a, out, from, wholeRows, wholeCols, rows, cols);
+        elements(a, out, wholeRows, to, 0, rows, cols);
+    }
+
+    private static void elements(long a, long out, int from, int to, int firstCol, int rows, int cols) {
+        for (int c = firstCol; c < cols; c++) {
+            for (int r = from; r < to; r++) {
+                float value = Native.getFloat(a + 4L * ((long) r * cols + c));
+                Native.setFloat(out + 4L * ((long) c * rows + r), value);
             }
         }
     }
 
-    /// `buffer[c, r] = a[r, c]` for one tile; a row of the buffer has TILE elements.
-    private static void gather(long a, long buffer, int height, int width, int cols) {
-        for (int r = 0; r < height; r++) {
-            long from = a + 4L * r * cols;
-            long to = buffer + 4L * r;
-            for (int c = 0; c < width; c++) {
-                Native.setFloat(to + 4L * c * TILE, Native.getFloat(from + 4L * c));
-            }
+    private static void copyRows(long from, long fromStride, long to, long toStride) {
+        for (int r = 0; r < COUNT; r++) {
+            fromMemorySegment(FLOATS, ALL, from + r * fromStride, ORDER)
+                    .intoMemorySegment(ALL, to + r * toStride, ORDER);
         }
     }
 
-    private static void row(long from, long to, int n) {
-        for (int i = 0; i < n; i++) {
-            Native.setFloat(to + 4L * i, Native.getFloat(from + 4L * i));
+    /// Transposes [Lanes#COUNT] vectors in place: in the step of each bit of a row's number, rows that differ in that
+    /// bit exchange the lanes that differ in it (Eklundh 1972).
+    private static void transposeSquare(long square) {
+        if (COUNT >= 16) {
+            exchange(square, 8, SWAP_8, HIGH_8);
         }
+        if (COUNT >= 8) {
+            exchange(square, 4, SWAP_4, HIGH_4);
+        }
+        exchange(square, 2, SWAP_2, HIGH_2);
+        exchange(square, 1, SWAP_1, HIGH_1);
+    }
+
+    private static void exchange(long square, int bit, VectorShuffle<Float> swap, VectorMask<Float> high) {
+        for (int pair = 0; pair < COUNT / 2; pair++) {
+            int r = (pair & -bit) * 2 + (pair & (bit - 1));
+            long low = square + (long) r * Lanes.BYTES;
+            long top = low + (long) bit * Lanes.BYTES;
+            FloatVector a = fromMemorySegment(FLOATS, ALL, low, ORDER);
+            FloatVector b = fromMemorySegment(FLOATS, ALL, top, ORDER);
+            a.blend(b.rearrange(swap), high).intoMemorySegment(ALL, low, ORDER);
+            a.rearrange(swap).blend(b, high).intoMemorySegment(ALL, top, ORDER);
+        }
+    }
+
+    private static VectorShuffle<Float> swap(int bit) {
+        return VectorShuffle.fromOp(FLOATS, lane -> (lane ^ bit) % FLOATS.length());
+    }
+
+    private static VectorMask<Float> high(long lanes) {
+        return VectorMask.fromLong(FLOATS, lanes & ((1L << COUNT) - 1));
     }
 }
