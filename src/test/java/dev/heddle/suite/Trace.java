@@ -43,8 +43,12 @@ final class Trace {
         try (Scope _ = Scope.open()) {
             Map<String, Tensor> inputs = inputs(one, subject, length, dtype);
             Map<String, double[]> trace = new LinkedHashMap<>();
-            Autograd.inference(() -> subject.run(inputs, Form.PARALLEL))
-                    .forEach((name, output) -> trace.put("out." + name, output.toDoubles()));
+            Autograd.inference(
+                    () -> {
+                        subject.run(inputs, Form.PARALLEL)
+                                .forEach((name, output) -> trace.put("out." + name, output.toDoubles()));
+                        return trace;
+                    });
             return trace;
         }
     }

@@ -217,11 +217,14 @@ public final class GradientCheck {
             }
         }
 
+        // The values are read inside: an output may only be computed when it is looked at.
         private Map<String, double[]> run() {
-            Map<String, double[]> values = new LinkedHashMap<>();
-            Autograd.inference(() -> computation.run(point))
-                    .forEach((name, output) -> values.put(name, output.toDoubles()));
-            return values;
+            return Autograd.inference(
+                    () -> {
+                        Map<String, double[]> values = new LinkedHashMap<>();
+                        computation.run(point).forEach((name, output) -> values.put(name, output.toDoubles()));
+                        return values;
+                    });
         }
 
         private void move(Tensor leaf, Tensor original, double[] direction, double step) {
