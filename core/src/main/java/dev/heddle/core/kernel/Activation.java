@@ -8,7 +8,8 @@ import java.util.stream.Collectors;
 
 /// The element-wise non-linearities of feed-forward layers.
 public enum Activation {
-    /// `max(0, x)`.
+    /// `max(0, x)`. Of the subgradients at 0, the derivative from the right is used, 1, as in the golden files (torch's
+    /// `clamp`; its `relu` uses 0).
     RELU,
     /// `x·Φ(x)` with the exact error function (BERT, nanoGPT, torch's default).
     GELU,

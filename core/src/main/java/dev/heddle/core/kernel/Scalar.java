@@ -30,7 +30,7 @@ final class Scalar {
 
     static double derivative(Activation act, double x) {
         return switch (act) {
-            case RELU -> x > 0 ? 1 : 0;
+            case RELU -> x >= 0 ? 1 : 0;
             case RELU2 -> 2 * Math.max(0, x);
             case GELU -> geluDerivative(clamp(x));
             case GELU_TANH -> geluTanhDerivative(clamp(x));

@@ -62,9 +62,8 @@ final class VectorActivationSlope {
 
     private static void relu(long x, long y, int n) {
         for (int i = 0; i < n; i += COUNT) {
-            VectorMask<Float> positive =
-                    fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER).compare(VectorOperators.GT, 0f);
-            FloatVector.zero(FLOATS).blend(1f, positive).intoMemorySegment(ALL, y + 4L * i, ORDER);
+            VectorMask<Float> open = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER).compare(VectorOperators.GE, 0f);
+            FloatVector.zero(FLOATS).blend(1f, open).intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
 
