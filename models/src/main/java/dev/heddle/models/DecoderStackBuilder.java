@@ -1,5 +1,6 @@
 package dev.heddle.models;
 
+import dev.heddle.attention.Attention;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.core.catalog.StackPart;
 import dev.heddle.core.error.ConfigException;
@@ -8,7 +9,12 @@ import dev.heddle.core.nn.RmsNorm;
 import dev.heddle.core.ops.Dropout;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.mlp.FeedForward;
+import dev.heddle.mlp.Glu;
+import dev.heddle.mlp.Mlp;
 import dev.heddle.positional.EmbeddingPosition;
+import dev.heddle.positional.Learned;
+import dev.heddle.positional.QueryKeyPosition;
+import dev.heddle.positional.ScorePosition;
 
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +34,7 @@ public final class DecoderStackBuilder {
     Norm.Factory norm = width -> RmsNorm.of(width, EPS);
     Block.Factory placement = Placement.PRE;
     EmbeddingPosition.@Nullable Factory position;
+    private @Nullable StackPart attentionPosition;
     private TokenMixer.@Nullable Factory mixer;
     private FeedForward.@Nullable Factory feedForward;
 
@@ -75,9 +82,10 @@ public final class DecoderStackBuilder {
         return this;
     }
 
-    /// Position added to the embedding.
+    /// Position added to the embedding, in the place of any other position. A learned table limits the length.
     public DecoderStackBuilder position(EmbeddingPosition.Factory choice) {
         this.position = choice;
+        this.attentionPosition = null;
         return this;
     }
 
@@ -99,7 +107,8 @@ public final class DecoderStackBuilder {
         return this;
     }
 
-    /// Takes a choice on whatever axis it is one of, as a catalogue line gives it.
+    /// Takes a choice on whatever axis it is one of, as a catalogue line gives it. A position takes the place of any
+    /// other; one on queries, keys or scores needs an [Attention] as mixer.
     ///
     /// @throws ConfigException if a decoder stack has no such axis
     public DecoderStackBuilder with(StackPart part) {
@@ -107,6 +116,8 @@ public final class DecoderStackBuilder {
             case TokenMixer.Factory choice -> mixer(choice);
             case FeedForward.Factory choice -> feedForward(choice);
             case EmbeddingPosition.Factory choice -> position(choice);
+            case QueryKeyPosition.Factory choice -> insideAttention(choice);
+            case ScorePosition.Factory choice -> insideAttention(choice);
             case Block.Factory choice -> {
                 this.placement = choice;
                 yield this;
@@ -118,6 +129,12 @@ public final class DecoderStackBuilder {
                                     + " is no choice on an axis of a decoder stack; give a mixer, a feed-forward layer,"
                                     + " a position encoding or a block");
         };
+    }
+
+    private DecoderStackBuilder insideAttention(StackPart choice) {
+        this.position = null;
+        this.attentionPosition = choice;
+        return this;
     }
 
     /// Builds the model. Same seed, same parameters.
@@ -138,6 +155,9 @@ public final class DecoderStackBuilder {
         }
         Dropout.checked(dropout);
         blockChoices();
+        if (position instanceof Learned.Spec table) {
+            maxLength = Math.min(maxLength, table.positions());
+        }
         return new DecoderStack(this, seed);
     }
 
@@ -148,8 +168,48 @@ public final class DecoderStackBuilder {
     }
 
     Block.Choices blockChoices() {
-        return new Block.Choices(
-                width, depth, chosen("mixer", mixer), chosen("feed-forward layer", feedForward), norm, dropout);
+        return new Block.Choices(width, depth, placedMixer(), placedFeedForward(), norm, dropout);
+    }
+
+    private TokenMixer.Factory placedMixer() {
+        TokenMixer.Factory choice = chosen("mixer", mixer);
+        if (choice instanceof Attention.Spec attention) {
+            Attention.Spec placed =
+                    switch (attentionPosition) {
+                        case QueryKeyPosition.Factory onQueriesAndKeys -> attention.position(onQueriesAndKeys);
+                        case ScorePosition.Factory onScores -> attention.position(onScores);
+                        case null, default -> attention;
+                    };
+            return placement instanceof Placement.SubLn ? placed.innerNorm(norm) : placed;
+        }
+        if (attentionPosition != null) {
+            throw new ConfigException(
+                    "stack: a position on queries, keys or scores needs attention, the mixer is another; use a position"
+                            + " on the embedding or none");
+        }
+        if (placement instanceof Placement.SubLn) {
+            throw withoutInnerNorm("mixer");
+        }
+        return choice;
+    }
+
+    private FeedForward.Factory placedFeedForward() {
+        FeedForward.Factory choice = chosen("feed-forward layer", feedForward);
+        if (!(placement instanceof Placement.SubLn)) {
+            return choice;
+        }
+        return switch (choice) {
+            case Mlp.Spec mlp -> mlp.innerNorm(norm);
+            case Glu.Spec glu -> glu.innerNorm(norm);
+            default -> throw withoutInnerNorm("feed-forward layer");
+        };
+    }
+
+    private static ConfigException withoutInnerNorm(String what) {
+        return new ConfigException(
+                "placement: sub-LN needs a norm inside the "
+                        + what
+                        + ", which this one has not; use attention and an MLP, or another placement");
     }
 
     private static <T> T chosen(String what, @Nullable T choice) {

@@ -1,0 +1,103 @@
+package dev.heddle.models;
+
+import dev.heddle.core.error.InputException;
+import dev.heddle.core.tensor.Autograd;
+import dev.heddle.core.tensor.Scope;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Tensor;
+
+import java.util.function.IntPredicate;
+import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
+
+/// Continues a text token by token.
+///
+/// Every step works in a [Scope] of its own, so memory does not grow beyond the decode state's.
+public final class Generator {
+    /// Prompt tokens read at once: enough for full speed, few enough to bound memory.
+    private static final int PREFILL_CHUNK = 512;
+
+    private final DecoderStack model;
+    private final Sampling sampling;
+    private final Seed seed;
+
+    /// @param seed of the draws; the same seed draws the same tokens
+    public Generator(DecoderStack model, Sampling sampling, Seed seed) {
+        this.model = model;
+        this.sampling = sampling;
+        this.seed = seed;
+    }
+
+    /// Generates up to `count` tokens after a prompt and hands each out as soon as it is chosen.
+    ///
+    /// @param prompt at least one token
+    /// @param sink returns false to stop after the token that it was given
+    /// @return how many tokens were handed out
+    /// @throws InputException if the prompt is empty, holds a token outside the vocabulary, or prompt and continuation
+    ///     are longer than the model can take
+    public int generate(int[] prompt, int count, IntPredicate sink) {
+        check(prompt, count);
+        return count == 0 ? 0 : Autograd.inference(() -> run(prompt, count, sink));
+    }
+
+    /// The `count` tokens after a prompt.
+    public int[] generate(int[] prompt, int count) {
+        IntStream.Builder tokens = IntStream.builder();
+        generate(
+                prompt,
+                count,
+                token -> {
+                    tokens.add(token);
+                    return true;
+                });
+        return tokens.build().toArray();
+    }
+
+    private void check(int[] prompt, int count) {
+        if (prompt.length == 0 || count < 0) {
+            throw new InputException(
+                    "generate: "
+                            + count
+                            + " tokens after a prompt of "
+                            + prompt.length
+                            + "; a prompt of at least one token and a count of 0 or more are needed");
+        }
+        // The last token is not read again.
+        long positions = (long) prompt.length + count - 1;
+        if (positions > model.maxLength()) {
+            throw new InputException(
+                    "generate: a prompt of "
+                            + prompt.length
+                            + " tokens and "
+                            + count
+                            + " more do not fit the model's context of "
+                            + model.maxLength()
+                            + "; ask for at most "
+                            + Math.max(0, model.maxLength() + 1 - prompt.length));
+        }
+    }
+
+    private int run(int[] prompt, int count, IntPredicate sink) {
+        RandomGenerator random = seed.generator();
+        try (Scope _ = Scope.open()) {
+            DecodeState state = model.start(1, prompt.length + count);
+            Choice choice = read(prompt, state, random);
+            int done = 1;
+            while (sink.test(choice.token) && done < count) {
+                choice = read(new int[] {choice.token}, choice.state, random);
+                done++;
+            }
+            return done;
+        }
+    }
+
+    private Choice read(int[] tokens, DecodeState state, RandomGenerator random) {
+        try (Scope _ = Scope.open()) {
+            Tensor input = Tensor.of(tokens, 1, tokens.length);
+            DecoderStack.Step next = model.prefill(input, state, PREFILL_CHUNK);
+            return new Choice(sampling.choose(next.logits().toFloats(), random), next.state());
+        }
+    }
+
+    private record Choice(int token, DecodeState state) {}
+}

@@ -1,0 +1,138 @@
+package dev.heddle.models;
+
+import dev.heddle.attention.Attention;
+import dev.heddle.attention.TokenMixer;
+import dev.heddle.core.catalog.Catalog;
+import dev.heddle.core.catalog.Config;
+import dev.heddle.core.catalog.Schema;
+import dev.heddle.core.catalog.StackPart;
+import dev.heddle.core.catalog.StackSizes;
+import dev.heddle.core.error.ConfigException;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.mlp.Glu;
+import dev.heddle.positional.EmbeddingPosition;
+import dev.heddle.positional.QueryKeyPosition;
+import dev.heddle.positional.Rope;
+import dev.heddle.positional.ScorePosition;
+
+import java.util.List;
+
+/// A Llama-like stack in which catalogue variants take the place of its own choices, so that variants are compared with
+/// all else equal: multi-head attention, rotary positions, SwiGLU, RMS norm, tied embedding.
+///
+/// @param vocabulary number of tokens V
+/// @param width model width D
+/// @param heads query heads
+/// @param depth blocks L
+/// @param context longest sequence in tokens
+/// @param hidden width of the feed-forward layer
+/// @param dropout in training only
+/// @param variants ids of catalogue lines, each a choice on one axis
+public record StackConfig(
+        int vocabulary,
+        int width,
+        int heads,
+        int depth,
+        int context,
+        int hidden,
+        double dropout,
+        List<String> variants) {
+    /// The id of its recipes.
+    public static final String ID = "decoder-stack";
+
+    private static final double ROPE_BASE = 10_000;
+
+    public StackConfig {
+        variants = List.copyOf(variants);
+    }
+
+    private static Schema schema() {
+        return Schema.builder()
+                .required("vocab_size", "number of tokens")
+                .required("dim", "model width")
+                .required("heads", "query heads")
+                .required("depth", "blocks")
+                .required("max_seq_len", "longest sequence in tokens")
+                .required("ffn_dim", "width of the feed-forward layer")
+                .optional("dropout", 0.0, "in training only")
+                .optional("variants", List.of(), "catalogue lines, each a choice on one axis")
+                .build();
+    }
+
+    /// @throws ConfigException if a key is unknown or missing
+    public static StackConfig of(Config given) {
+        Config config = schema().complete(ID, given);
+        return new StackConfig(
+                config.integer("vocab_size"),
+                config.integer("dim"),
+                config.integer("heads"),
+                config.integer("depth"),
+                config.integer("max_seq_len"),
+                config.integer("ffn_dim"),
+                config.number("dropout"),
+                config.list("variants").stream().map(String::valueOf).toList());
+    }
+
+    /// How to build this model again.
+    public Recipe recipe() {
+        return new Recipe(
+                ID,
+                Config.empty()
+                        .with("vocab_size", vocabulary)
+                        .with("dim", width)
+                        .with("heads", heads)
+                        .with("depth", depth)
+                        .with("max_seq_len", context)
+                        .with("ffn_dim", hidden)
+                        .with("dropout", dropout)
+                        .with("variants", variants));
+    }
+
+    /// Builds the model.
+    ///
+    /// @throws ConfigException if a variant is unknown or no choice of a stack, or a size makes no sense
+    public DecoderStack build(Seed seed) {
+        List<StackPart> parts = parts();
+        DecoderStackBuilder builder =
+                DecoderStack.builder()
+                        .vocabulary(vocabulary)
+                        .width(width)
+                        .depth(depth)
+                        .mixer(Attention.multiHead(heads).dropout(dropout))
+                        .feedForward(Glu.swiglu(hidden))
+                        .dropout(dropout);
+        parts.forEach(builder::with);
+        // Other mixers know the order of tokens by themselves.
+        boolean placed = parts.stream().anyMatch(StackConfig::isPosition);
+        boolean attends =
+                parts.stream().noneMatch(TokenMixer.Factory.class::isInstance)
+                        || parts.stream().anyMatch(Attention.Spec.class::isInstance);
+        if (attends && !placed) {
+            builder.with(Rope.base(ROPE_BASE));
+        }
+        return builder.build(seed);
+    }
+
+    private static boolean isPosition(StackPart part) {
+        return part instanceof EmbeddingPosition.Factory
+                || part instanceof QueryKeyPosition.Factory
+                || part instanceof ScorePosition.Factory;
+    }
+
+    private List<StackPart> parts() {
+        if (variants.isEmpty()) {
+            return List.of();
+        }
+        Catalog catalog = Catalog.load();
+        return variants.stream().map(id -> part(catalog, id)).toList();
+    }
+
+    private StackPart part(Catalog catalog, String id) {
+        StackPart part = catalog.variant(id).part(new StackSizes(width, heads, context));
+        if (part == null) {
+            throw new ConfigException(
+                    "variant: '" + id + "' is no choice on an axis of a decoder stack; use a mixer, position or layer");
+        }
+        return part;
+    }
+}
