@@ -1,0 +1,85 @@
+package dev.heddle.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.heddle.core.error.InputException;
+import dev.heddle.core.tensor.Autograd;
+import dev.heddle.core.tensor.Memory;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Tensor;
+
+import org.junit.jupiter.api.Test;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+class GeneratorTest {
+    private static final int[] PROMPT = {3, 1, 4, 1, 5};
+
+    private final DecoderStack model = LlamaDecoder.tiny(17).build(Seed.of(1));
+
+    @Test
+    void greedyTokensAreTheLikeliestOfTheFullForward() {
+        int[] tokens = PROMPT;
+        for (int i = 0; i < 9; i++) {
+            int next = Sampling.greedy().choose(lastLogits(tokens), Seed.of(0).generator());
+            tokens = Arrays.copyOf(tokens, tokens.length + 1);
+            tokens[tokens.length - 1] = next;
+        }
+        int[] generated = new Generator(model, Sampling.greedy(), Seed.of(0)).generate(PROMPT, 9);
+        assertThat(generated).containsExactly(Arrays.copyOfRange(tokens, PROMPT.length, tokens.length));
+    }
+
+    private float[] lastLogits(int[] tokens) {
+        float[] logits = Autograd.inference(() -> model.forward(Tensor.of(tokens, 1, tokens.length)).toFloats());
+        return Arrays.copyOfRange(logits, logits.length - model.vocabulary(), logits.length);
+    }
+
+    @Test
+    void sameSeedSameText() {
+        int[] first = new Generator(model, Sampling.at(1), Seed.of(7)).generate(PROMPT, 20);
+        assertThat(new Generator(model, Sampling.at(1), Seed.of(7)).generate(PROMPT, 20)).containsExactly(first);
+        assertThat(new Generator(model, Sampling.at(1), Seed.of(8)).generate(PROMPT, 20)).isNotEqualTo(first);
+    }
+
+    @Test
+    void stopsWhenTheSinkSaysSo() {
+        List<Integer> seen = new ArrayList<>();
+        int count =
+                new Generator(model, Sampling.at(1), Seed.of(7))
+                        .generate(
+                                PROMPT,
+                                50,
+                                token -> {
+                                    seen.add(token);
+                                    return seen.size() < 4;
+                                });
+        assertThat(count).isEqualTo(4);
+        assertThat(seen).hasSize(4);
+    }
+
+    @Test
+    void memoryDoesNotGrowWithTheText() {
+        long[] live = new long[60];
+        int[] step = {0};
+        new Generator(model, Sampling.at(1), Seed.of(7))
+                .generate(
+                        PROMPT,
+                        live.length,
+                        token -> {
+                            live[step[0]++] = Memory.liveBytes();
+                            return true;
+                        });
+        assertThat(live[59]).isLessThanOrEqualTo(live[5]);
+    }
+
+    @Test
+    void refusesAnEmptyPromptAndANegativeCount() {
+        Generator generator = new Generator(model, Sampling.greedy(), Seed.of(1));
+        assertThatThrownBy(() -> generator.generate(new int[0], 3)).isInstanceOf(InputException.class);
+        assertThatThrownBy(() -> generator.generate(PROMPT, -1)).isInstanceOf(InputException.class);
+        assertThat(generator.generate(PROMPT, 0)).isEmpty();
+    }
+}
