@@ -18,7 +18,7 @@ final class TiledForward {
 
     /// Queries in a tile: a multiple of [TileProducts#PANEL] that keeps scores, queries and values in the second-level
     /// cache together with a tile of keys and values.
-    private static final int ROWS = 96;
+    private static final int ROWS = 192;
 
     private final AttentionCall call;
     private final AttentionShape shape;
