@@ -1,7 +1,7 @@
 package dev.heddle.benchmarks;
 
 /// The check before a speed is reported.
-final class Close {
+public final class Close {
     private static final float ABSOLUTE = 2e-5f;
     private static final float RELATIVE = 1e-4f;
 
@@ -10,7 +10,7 @@ final class Close {
     /// Refuses values that differ by more than 2e-5 + 1e-4·|expected|.
     ///
     /// @throws IllegalStateException if one does
-    static void require(String subject, float[] actual, float[] expected) {
+    public static void require(String subject, float[] actual, float[] expected) {
         for (int i = 0; i < expected.length; i++) {
             float error = Math.abs(actual[i] - expected[i]);
             if (!(error <= ABSOLUTE + RELATIVE * Math.abs(expected[i]))) {

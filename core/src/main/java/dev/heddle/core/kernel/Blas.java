@@ -12,9 +12,9 @@ public abstract sealed class Blas {
     /// Multiply-adds below which a product is not worth handing to another thread (about 40 µs).
     private static final long SPLIT_WORK = 1 << 21;
 
-    /// Rows or columns of a panel. Every panel packs the whole other matrix again, which costs 4 % at 256 and 20 % at
+    /// Rows or columns of a panel. Every panel packs the whole other matrix again, which costs 1 to 4 % at 512 and 20 % at
     /// 64; an even number of panels keeps two or more cores equally busy.
-    private static final int PANEL = 256;
+    private static final int PANEL = 512;
 
     private static final int MAX_PANELS = 32;
 

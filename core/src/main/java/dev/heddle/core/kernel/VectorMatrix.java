@@ -22,12 +22,19 @@ final class VectorMatrix {
     private static final VectorMask<Float> HIGH_2 = high(0xCCCC);
     private static final VectorMask<Float> HIGH_1 = high(0xAAAA);
 
+    /// From this length on rows are read one after the other, as memory likes it; four short ones at a time hide the
+    /// latency of adding up their lanes.
+    private static final int LONG_ROW = 1024;
+
     private VectorMatrix() {}
 
     /// `y[r] = Σ_c w[r, c]·x[c] + bias[r]` for the rows from … to.
     static void matVec(long w, long x, long bias, long y, int from, int to, int cols) {
         long lanes = Scratch.own().lanes;
         int r = from;
+        for (; cols >= LONG_ROW && r < to; r++) {
+            Native.setFloat(y + 4L * r, VectorReduce.dot(w + 4L * r * cols, x, cols));
+        }
         for (; r <= to - 4; r += 4) {
             fourRows(w + 4L * r * cols, x, y + 4L * r, cols, lanes);
         }
