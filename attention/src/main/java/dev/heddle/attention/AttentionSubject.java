@@ -92,12 +92,14 @@ final class AttentionSubject implements Subject {
         }
         KeyValueCache cache = attention.start(x.dim(0), Math.max(1, x.dim(1)), x.dtype());
         List<Tensor> parts = new ArrayList<>();
-        for (int from = 0; from < x.dim(1); from += chunk) {
+        int from = 0;
+        do {
             int to = (int) Math.min((long) from + chunk, x.dim(1));
             TokenMixer.Step step = attention.advance(Layout.slice(x, 1, from, to), cache);
             parts.add(step.y());
             cache = (KeyValueCache) step.state();
-        }
+            from = to;
+        } while (from < x.dim(1));
         KeyValueCache last = cache;
         return new LazyOutputs()
                 .with("y", Layout.concatenate(1, parts.toArray(Tensor[]::new)))

@@ -6,11 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.heddle.attention.TokenMixer.Step;
 import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.attention.pattern.Patterns;
+import dev.heddle.core.catalog.Catalog;
+import dev.heddle.core.catalog.Config;
+import dev.heddle.core.catalog.Form;
+import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Scope;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 import dev.heddle.positional.Alibi;
 import dev.heddle.positional.Rope;
@@ -19,6 +25,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
+import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
 class KeyValueCacheTest {
@@ -108,6 +116,20 @@ class KeyValueCacheTest {
         KeyValueCache fork = (KeyValueCache) advance(layer, first, 2, 3).state();
         assertThat(second.keyMemory().address()).isEqualTo(start.keyMemory().address());
         assertThat(fork.keyMemory().address()).isNotEqualTo(start.keyMemory().address());
+    }
+
+    @Test
+    void noTokensGiveNothingInEveryForm() {
+        Subject subject =
+                Catalog.of(List.of(new AttentionCatalog()))
+                        .variant("gqa")
+                        .build(Config.parse("{\"d_model\": 12, \"n_heads\": 4, \"n_kv_heads\": 2}"), Seed.of(0));
+        Map<String, Tensor> inputs = Map.of("x", Tensor.zeros(DType.F32, B, 0, 12));
+        for (Form form : List.of(Form.PARALLEL, Form.chunkwise(3), Form.RECURRENT)) {
+            Map<String, Tensor> outputs = subject.run(inputs, form);
+            assertThat(outputs.get("y").shape()).isEqualTo(Shape.of(B, 0, 12));
+            assertThat(outputs.get("k_cache").shape()).isEqualTo(Shape.of(B, 2, 0, 3));
+        }
     }
 
     @Test
