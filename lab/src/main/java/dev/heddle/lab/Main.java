@@ -21,7 +21,15 @@ import java.util.List;
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {VariantsCommand.class, ConformCommand.class, BenchCommand.class, EnvCommand.class})
+        subcommands = {
+            CompareCommand.class,
+            TrainCommand.class,
+            GenerateCommand.class,
+            VariantsCommand.class,
+            ConformCommand.class,
+            BenchCommand.class,
+            EnvCommand.class
+        })
 public final class Main {
     @Option(names = "--debug", description = "Print the stack trace of an error.", scope = ScopeType.INHERIT)
     private boolean debug;

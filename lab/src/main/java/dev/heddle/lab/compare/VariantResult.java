@@ -34,4 +34,23 @@ record VariantResult(
         long peakBytes,
         List<Double> trainingLosses,
         List<History.Point> evaluations,
-        List<LengthPoint> lengths) {}
+        List<LengthPoint> lengths) {
+    /// The same figures under another name, of a variant that is the same stack.
+    VariantResult named(String otherVariant, String otherSummary) {
+        return new VariantResult(
+                otherVariant,
+                otherSummary,
+                stack,
+                parameters,
+                validationLoss,
+                bitsPerCharacter,
+                trainingTokensPerSecond,
+                prefillTokensPerSecond,
+                decodeTokensPerSecond,
+                cacheBytesPerToken,
+                peakBytes,
+                trainingLosses,
+                evaluations,
+                lengths);
+    }
+}

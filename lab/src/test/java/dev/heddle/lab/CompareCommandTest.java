@@ -1,0 +1,90 @@
+package dev.heddle.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+
+class CompareCommandTest {
+    @TempDir Path directory;
+
+    private Run compare(String variants, String... more) {
+        Map<String, String> usual =
+                Map.of(
+                        "--variants",
+                        variants,
+                        "--width",
+                        "16",
+                        "--depth",
+                        "1",
+                        "--heads",
+                        "2",
+                        "--context",
+                        "16",
+                        "--batch",
+                        "2",
+                        "--steps",
+                        "6",
+                        "--corpus",
+                        Fixtures.corpus(directory).toString(),
+                        "--out",
+                        directory.resolve("out").toString());
+        return Run.heddle(Fixtures.options("compare", usual, more));
+    }
+
+    @Test
+    void variantsStandSideBySide() throws IOException {
+        Run run = compare("mha,mqa,learned,alibi,gqa+nope");
+        assertThat(run.err()).isEmpty();
+        assertThat(run.code()).isZero();
+        assertThat(run.out().lines().map(line -> line.split(" ")[0]))
+                .contains("mha", "mqa", "learned", "alibi", "gqa+nope");
+
+        JsonNode results = new ObjectMapper().readTree(directory.resolve("out/results.json").toFile()).get("results");
+        assertThat(results).hasSize(5);
+        JsonNode mha = results.get(0);
+        JsonNode mqa = results.get(1);
+        assertThat(mqa.get("parameters").asLong()).isLessThan(mha.get("parameters").asLong());
+        assertThat(mha.get("cacheBytesPerToken").asDouble()).isEqualTo(2 * 16 * 4);
+        assertThat(mqa.get("cacheBytesPerToken").asDouble()).isEqualTo(2 * 8 * 4);
+        assertThat(mha.get("lengths").size()).isGreaterThan(3);
+        assertThat(results.get(2).get("lengths").size()).as("a learned table ends at its context").isEqualTo(1);
+        assertThat(mha.get("trainingLosses")).hasSize(6);
+        assertThat(directory.resolve("out")).isDirectoryContaining("glob:**/loss.png");
+        assertThat(directory.resolve("out/report.html")).content().contains("gqa+nope");
+    }
+
+    @Test
+    void twoNamesOfOneStackAreMeasuredOnce() throws IOException {
+        Run run = compare("mha,rope", "--json");
+        JsonNode results = new ObjectMapper().readTree(run.out()).get("results");
+        assertThat(results.get(1).get("variant").asText()).isEqualTo("rope");
+        assertThat(results.get(1).get("trainingTokensPerSecond"))
+                .isEqualTo(results.get(0).get("trainingTokensPerSecond"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "mha;mqqa,'',nearest",
+        "gpt-decoder,'',decoder stack",
+        "mha,--heads 3,heads",
+        "mha,--context 5000,context",
+        "mha,--batch 0,batch",
+        "mha,--corpus nowhere,nowhere"
+    })
+    void whatCannotBeComparedIsRefusedBeforeAnythingIsTrained(String variants, String more, String message) {
+        Run run = compare(variants.replace(';', ','), more.isEmpty() ? new String[0] : more.split(" "));
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).contains(message).hasLineCount(1);
+        assertThat(directory.resolve("out")).doesNotExist();
+    }
+}
