@@ -20,7 +20,10 @@ import dev.heddle.core.tensor.Tensor;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 
 /// The PyTorch engine, loaded from the Maven artifacts without a network and with as many threads as Heddle uses.
 public final class Torch implements AutoCloseable {
@@ -49,7 +52,16 @@ public final class Torch implements AutoCloseable {
 
     /// A copy of a tensor in PyTorch's memory.
     public NDArray copy(Tensor tensor) {
-        ByteBuffer bytes = Native.ALL.asSlice(tensor.address(), tensor.bytes()).asByteBuffer();
+        // PyTorch works on the buffer it is given and keeps that alive, but knows nothing of the tensor.
+        int alignment = 64;
+        ByteBuffer bytes =
+                ByteBuffer.allocateDirect(Math.toIntExact(tensor.bytes()) + alignment)
+                        .alignedSlice(alignment)
+                        .limit(Math.toIntExact(tensor.bytes()))
+                        .slice()
+                        .order(ByteOrder.nativeOrder());
+        MemorySegment.ofBuffer(bytes).copyFrom(Native.ALL.asSlice(tensor.address(), tensor.bytes()));
+        Reference.reachabilityFence(tensor);
         long[] sizes = new long[tensor.rank()];
         for (int axis = 0; axis < sizes.length; axis++) {
             sizes[axis] = tensor.dim(axis);
