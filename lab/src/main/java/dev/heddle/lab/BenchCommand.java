@@ -31,6 +31,12 @@ final class BenchCommand implements Runnable {
     @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures and ratios as JSON.")
     private @Nullable Path json;
 
+    @Option(names = "--markdown", paramLabel = "FILE", description = "Also write the table in Markdown.")
+    private @Nullable Path markdown;
+
+    @Option(names = "--full", description = "Warm up and measure as long as each benchmark asks for.")
+    private boolean full;
+
     @Override
     public void run() {
         List<String> arguments = new ArrayList<>();
@@ -39,6 +45,12 @@ final class BenchCommand implements Runnable {
         }
         if (json != null) {
             arguments.addAll(List.of("--json", json.toString()));
+        }
+        if (markdown != null) {
+            arguments.addAll(List.of("--markdown", markdown.toString()));
+        }
+        if (full) {
+            arguments.add("--full");
         }
         try {
             Class.forName(BENCHMARKS)
