@@ -67,7 +67,10 @@ public final class Torch implements AutoCloseable {
             sizes[axis] = tensor.dim(axis);
         }
         DataType type = tensor.dtype() == DType.BOOL ? DataType.BOOLEAN : DataType.FLOAT32;
-        return manager.create(bytes, new Shape(sizes), type);
+        // What is made from a buffer shares its memory.
+        try (NDArray shared = manager.create(bytes, new Shape(sizes), type)) {
+            return shared.duplicate();
+        }
     }
 
     /// A TorchScript function of tensors.
@@ -75,9 +78,18 @@ public final class Torch implements AutoCloseable {
     /// @param parameters their names, as `q, k, v`
     /// @param expression what is returned
     public Function function(String parameters, String expression) {
+        return load(TorchScript.function(parameters, expression));
+    }
+
+    /// A TorchScript function of several statements; see [TorchScript#program].
+    Function program(String parameters, String type, String body) {
+        return load(TorchScript.program(parameters, type, body));
+    }
+
+    private static Function load(byte[] archive) {
         PtModel model = (PtModel) Model.newInstance("peer", "PyTorch");
         try {
-            model.load(new ByteArrayInputStream(TorchScript.function(parameters, expression)), false);
+            model.load(new ByteArrayInputStream(archive), false);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (MalformedModelException e) {

@@ -22,7 +22,15 @@ final class TorchScript {
     /// @param parameters the tensors it takes, as `q, k, v`
     /// @param expression what it returns, in TorchScript
     static byte[] function(String parameters, String expression) {
-        String typed = parameters.replaceAll("(\\w+)", "$1: Tensor");
+        return program(parameters.replaceAll("(\\w+)", "$1: Tensor"), "Tensor", "return " + expression);
+    }
+
+    /// An archive whose module has one method, `forward`, of several statements.
+    ///
+    /// @param parameters with their types, as `q: Tensor, weights: List[Tensor]`
+    /// @param type what it returns
+    /// @param body its statements, one a line, in the form that PyTorch itself writes
+    static byte[] program(String parameters, String type, String body) {
         String code =
                 """
                 class Peer(Module):
@@ -30,10 +38,10 @@ final class TorchScript {
                   __buffers__ = []
                   training : bool
                   def forward(self: __torch__.Peer,
-                    %s) -> Tensor:
-                    return %s
+                    %s) -> %s:
+                %s
                 """
-                        .formatted(typed, expression);
+                        .formatted(parameters, type, body.strip().indent(4).stripTrailing());
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
             store(zip, "peer/data.pkl", module());
