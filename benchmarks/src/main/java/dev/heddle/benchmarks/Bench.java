@@ -105,8 +105,7 @@ public final class Bench {
 
     private SortedSet<BenchmarkListEntry> find(Progress progress) throws UsageException {
         BenchmarkList all = BenchmarkList.defaultList();
-        SortedSet<BenchmarkListEntry> found =
-                all.find(progress, request.jmh.getIncludes(), request.jmh.getExcludes());
+        SortedSet<BenchmarkListEntry> found = all.find(progress, request.jmh.getIncludes(), request.jmh.getExcludes());
         if (found.isEmpty()) {
             throw new UsageException(
                     "no benchmark matches " + String.join(" ", request.jmh.getIncludes()) + "; -l lists all of them");

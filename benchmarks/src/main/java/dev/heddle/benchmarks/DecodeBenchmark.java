@@ -99,10 +99,7 @@ public class DecodeBenchmark {
     public float[] heddlePrefill() {
         try (Scope _ = Scope.open()) {
             return Autograd.inference(
-                    () ->
-                            stack.prefill(prompt, stack.start(1, PROMPT + DECODED), CHUNK)
-                                    .logits()
-                                    .toFloats());
+                    () -> stack.prefill(prompt, stack.start(1, PROMPT + DECODED), CHUNK).logits().toFloats());
         }
     }
 }

@@ -160,7 +160,9 @@ final class Report {
     /// A list of `{benchmark, params, score, unit, peer, peer_score, ratio}`.
     String json() {
         try {
-            return new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(rows.stream().map(Row::json).toList())
+            return new ObjectMapper()
+                            .writerWithDefaultPrettyPrinter()
+                            .writeValueAsString(rows.stream().map(Row::json).toList())
                     + "\n";
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("report: a row cannot be written", e);

@@ -86,7 +86,9 @@ public final class TorchDecoder implements AutoCloseable {
                 lines.add("%1$s = torch.transpose(torch.view(%1$s, %2$s), 1, 2)".formatted(name, heads));
             }
             lines.add("a = torch.scaled_dot_product_attention(q, k, v, None, 0., True)");
-            lines.add("a = torch.reshape(torch.transpose(a, 1, 2), [%d, %d, %d])".formatted(sizes.batch, sizes.length, d));
+            lines.add(
+                    "a = torch.reshape(torch.transpose(a, 1, 2), [%d, %d, %d])"
+                            .formatted(sizes.batch, sizes.length, d));
             lines.add("x = torch.add(x, torch.linear(a, p[%d]))".formatted(at + 2));
             lines.add("h = torch.gelu(torch.linear(%s, p[%d]))".formatted(norm("x", at + 3), at + 4));
             lines.add("x = torch.add(x, torch.linear(h, p[%d]))".formatted(at + 5));
@@ -130,9 +132,7 @@ public final class TorchDecoder implements AutoCloseable {
         private final IValue steps;
 
         Group(Torch torch, Update rule, double decay, int axes, List<NDArray> all) {
-            members = IntStream.range(0, all.size())
-                    .filter(i -> all.get(i).getShape().dimension() == axes)
-                    .toArray();
+            members = IntStream.range(0, all.size()).filter(i -> all.get(i).getShape().dimension() == axes).toArray();
             List<NDArray> mine = chosen(all);
             parameters = list(mine);
             first = list(mine.stream().map(NDArray::zerosLike).toList());
