@@ -18,6 +18,11 @@ import java.util.stream.Stream;
 class BenchTest {
     private static final String[] SHORT = {"-f", "0", "-wi", "0", "-i", "1", "-r", "20ms"};
 
+    static {
+        // JMH keeps a lock for the whole machine; these runs measure nothing that another could disturb.
+        System.setProperty("jmh.ignoreLock", "true");
+    }
+
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
     private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 

@@ -67,18 +67,18 @@ public class ReadBenchmark {
             }
             expected[r] = (float) sum;
         }
-        matVec();
+        heddle();
         Close.require(KernelProvider.description(), operation.result().toFloats(), expected);
     }
 
     @Benchmark
-    public void matVec() {
+    public void heddle() {
         operation.heddle().run();
     }
 
     /// Sums the matrix: four chains of vectors a task, 64 tasks.
     @Benchmark
-    public float[] plainRead() {
+    public float[] plain() {
         long bytes = 4L * size * size / sums.length;
         Parallel.run(sums.length, t -> sums[t] = read(matrix + t * bytes, bytes));
         return sums;
