@@ -67,10 +67,7 @@ public final class Torch implements AutoCloseable {
             sizes[axis] = tensor.dim(axis);
         }
         DataType type = tensor.dtype() == DType.BOOL ? DataType.BOOLEAN : DataType.FLOAT32;
-        // What is made from a buffer shares its memory.
-        try (NDArray shared = manager.create(bytes, new Shape(sizes), type)) {
-            return shared.duplicate();
-        }
+        return manager.create(bytes, new Shape(sizes), type);
     }
 
     /// A TorchScript function of tensors.
