@@ -1,6 +1,7 @@
 package dev.heddle.attention.kernel;
 
 import dev.heddle.core.error.ShapeException;
+import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Shape;
@@ -34,7 +35,7 @@ public final class ScaledDotProduct {
     /// @throws ShapeException if the tensors do not fit together
     public static Result attend(Tensor q, Tensor k, Tensor v, AttentionOptions options) {
         AttentionShape shape = shape(q, k, v, options.layout());
-        Operands operands = new Operands(q, k, v, options, shape);
+        Operands operands = new Operands(q, k, v, maskedByKey(options, shape), shape);
         return operands.attend();
     }
 
@@ -60,15 +61,16 @@ public final class ScaledDotProduct {
                         room.width(),
                         room.valueWidth());
         Result result = outputs(q.dtype(), shape, options.layout());
+        AttentionOptions byKey = maskedByKey(options, shape);
         AttentionKernels.of(q.dtype())
                 .forward(
-                        call(options, shape),
+                        call(byKey, shape),
                         heads(q, options.layout()),
                         heads(k, options.layout()),
                         heads(v, options.layout()),
                         heads(result.y(), options.layout()),
                         result.lse().address());
-        Reference.reachabilityFence(List.of(q, k, v, options));
+        Reference.reachabilityFence(List.of(q, k, v, byKey));
         return result;
     }
 
@@ -85,14 +87,6 @@ public final class ScaledDotProduct {
         Tensor mask = options.mask();
         PairMask pairs = null;
         if (mask != null) {
-            if (mask.dtype() != DType.BOOL || mask.dim(mask.rank() - 1) != shape.keys()) {
-                throw new ShapeException(
-                        "mask: "
-                                + mask.dtype()
-                                + mask.shape()
-                                + " is not one boolean a key; use BOOL with last axis "
-                                + shape.keys());
-            }
             long[] strides = Broadcast.strides("mask", mask, shape);
             pairs = new PairMask(mask.address(), strides[0], strides[1], strides[2]);
         }
@@ -105,6 +99,27 @@ public final class ScaledDotProduct {
                 options.softcap(),
                 bias == null ? ScoreBias.NONE : bias.onMemory(shape),
                 pairs);
+    }
+
+    // The kernels read one boolean a key; a mask that says the same of all keys is repeated along them.
+    private static AttentionOptions maskedByKey(AttentionOptions options, AttentionShape shape) {
+        Tensor mask = options.mask();
+        if (mask == null) {
+            return options;
+        }
+        int last = mask.rank() == 0 ? 0 : mask.dim(-1);
+        if (mask.dtype() != DType.BOOL || (last != 1 && last != shape.keys())) {
+            throw new ShapeException(
+                    "mask: "
+                            + mask.dtype()
+                            + mask.shape()
+                            + " is not one boolean a key; use BOOL with last axis 1 or "
+                            + shape.keys());
+        }
+        if (last == shape.keys()) {
+            return options;
+        }
+        return options.masked(Layout.expand(mask, mask.shape().with(-1, shape.keys())));
     }
 
     private static AttentionShape shape(Tensor q, Tensor k, Tensor v, AttentionOptions.Layout layout) {

@@ -3,6 +3,7 @@ package dev.heddle.attention.kernel;
 import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.attention.pattern.Patterns;
 import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Tensor;
 
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -87,6 +88,20 @@ class TiledEqualsReferenceTest {
 
     private static void check(AttentionCase c, AttentionPattern pattern) {
         AttentionCase.assertClose(c.run(DType.F32, pattern), c.run(DType.F64, pattern), ATOL, RTOL);
+    }
+
+    @Test
+    void maskThatIsOneForAllKeysIsRepeatedAlongThem() {
+        AttentionCase one = new AttentionCase(4, 2, 2, 1, 75, 140, 8, 8).mask(0.6, 2, 1, 75, 1);
+        AttentionCase repeated = new AttentionCase(4, 2, 2, 1, 75, 140, 8, 8);
+        boolean[] values = new boolean[2 * 75 * 140];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = one.mask.at(i / 140) != 0;
+        }
+        repeated.mask = Tensor.of(values, 2, 1, 75, 140);
+        for (DType dtype : List.of(DType.F32, DType.F64)) {
+            AttentionCase.assertClose(one.run(dtype, Patterns.causal()), repeated.run(dtype, Patterns.causal()), 0, 0);
+        }
     }
 
     @Test
