@@ -68,6 +68,24 @@ class GoldenTest {
         assertThat(check(Lie.CRASH).line()).isEqualTo("FAIL toy/plain - - -");
     }
 
+    @ParameterizedTest
+    @EnumSource(
+            value = Lie.class,
+            names = {"NOTHING", "FORM_UNTRAINED"})
+    void whatAFormLacksComesFromTheParallelOne(Lie lie) {
+        golden.metadata.put("mode", "recurrent");
+        check(lie).orThrow();
+    }
+
+    @Test
+    void formOfTheFileIsJudged() {
+        golden.metadata.put("mode", "recurrent");
+        golden.metadata.put("rtol", "1e-9");
+        golden.metadata.put("atol", "1e-9");
+        Path file = golden.write(folder.resolve("recurrent.safetensors"));
+        assertThat(Golden.check(file, Toy.catalog(Lie.FORM), Precision.F64).reason()).contains("out.y");
+    }
+
     @Test
     void unknownVariantIsUnsupported() {
         golden.metadata.put("variant", "unheard-of");

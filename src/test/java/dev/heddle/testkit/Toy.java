@@ -28,13 +28,14 @@ import java.util.Map;
 /// A mixer small enough to see through, `y_t = W·Σ_{s≤t} x_s`, that can be told to lie: what a tool is worth shows when
 /// something is wrong.
 final class Toy implements Subject {
-    /// What is wrong with it.
+    /// What is wrong with it, or at least different: a form that records no gradients says so.
     enum Lie {
         NOTHING,
         OUTPUT,
         GRADIENT,
         FORM,
         FORM_GRADIENT,
+        FORM_UNTRAINED,
         NOT_A_NUMBER,
         MISSING_OUTPUT,
         DETACHED,
@@ -120,6 +121,7 @@ final class Toy implements Subject {
             case FORM_GRADIENT -> parallel ? y : wrongBackward(y);
             case NOT_A_NUMBER -> Arithmetic.affine(y, 1, Double.NaN);
             case DETACHED -> y.detach();
+            case FORM_UNTRAINED -> parallel ? y : y.detach();
             default -> y;
         };
     }
@@ -155,7 +157,12 @@ final class Toy implements Subject {
 
     @Override
     public boolean trains(Form form) {
-        return true;
+        return lie != Lie.FORM_UNTRAINED || form instanceof Form.Parallel;
+    }
+
+    @Override
+    public Form form(String mode) {
+        return mode.equals("recurrent") ? Form.RECURRENT : Form.PARALLEL;
     }
 
     @Override
