@@ -101,7 +101,9 @@ final class CompareCommand implements Runnable {
                         Math.max(1, steps),
                         seed);
         var options = new Comparison.Options(variants, width, depth, heads, TrainingRun.gatedWidth(width), settings);
-        Report report = new Comparison(options, Corpus.load(corpus)).run(quiet);
+        Comparison comparison = new Comparison(options, Corpus.load(corpus));
+        OutputFolder.prepare(out);
+        Report report = comparison.run(quiet);
         report.write(out);
         PrintWriter result = spec.commandLine().getOut();
         if (json) {

@@ -74,11 +74,17 @@ final class ConformCommand implements Callable<Integer> {
         return all.passed() ? ExitCode.OK : ExitCode.SOFTWARE;
     }
 
+    // Errors of a file name it already.
+    private static String reason(GoldenResult result) {
+        String file = String.valueOf(result.file());
+        return result.reason().startsWith(file) ? result.reason() : file + ": " + result.reason();
+    }
+
     private void print(GoldenResult result) {
         if (!json) {
             spec.commandLine().getOut().println(result.line());
             if (result.status() == Status.FAIL) {
-                spec.commandLine().getErr().println(result.file() + ": " + result.reason());
+                spec.commandLine().getErr().println(reason(result));
             }
         }
     }

@@ -2,6 +2,7 @@ package dev.heddle.lab;
 
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.FileFormatException;
+import dev.heddle.core.error.InputException;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.models.DecoderStack;
 import dev.heddle.models.Generator;
@@ -53,7 +54,9 @@ final class GenerateCommand implements Runnable {
             names = "--tokens",
             paramLabel = "N",
             defaultValue = "200",
-            description = "How many to generate at most. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "How many to generate at most. Beyond the longest text that the model takes, each follows from the"
+                            + " last that fit. Default: ${DEFAULT-VALUE}.")
     private int tokens;
 
     @Option(
@@ -87,6 +90,9 @@ final class GenerateCommand implements Runnable {
     @Override
     public void run() {
         Sampling sampling = new Sampling(temperature, topK, topP);
+        if (tokens < 0) {
+            throw new ParameterException(spec.commandLine(), "--tokens: " + tokens + " is less than 0; use 0 or more");
+        }
         requireFile("checkpoint", checkpoint);
         requireFile("tokenizer", tokenizer);
         Loaded loaded = isSafetensors(checkpoint) ? own() : llama2c();
@@ -105,6 +111,9 @@ final class GenerateCommand implements Runnable {
     private static boolean isSafetensors(Path file) {
         try (var in = Files.newInputStream(file)) {
             byte[] start = in.readNBytes(9);
+            if (start.length == 0) {
+                throw new FileFormatException(file + ": is empty; give a model that was saved whole");
+            }
             return start.length == 9 && start[8] == '{';
         } catch (IOException e) {
             throw new FileFormatException(file + ": cannot be read (" + e + ")", e);
@@ -129,7 +138,10 @@ final class GenerateCommand implements Runnable {
     private Loaded llama2c() {
         if (tokenizer == null) {
             throw new ConfigException(
-                    "tokenizer: a model file of llama2.c brings none; give its vocabulary with --tokenizer FILE");
+                    "tokenizer: "
+                            + checkpoint
+                            + " is no checkpoint of 'heddle train'; a model file of llama2.c brings none, give its"
+                            + " vocabulary with --tokenizer FILE");
         }
         return new Loaded(Llama2cCheckpoint.load(checkpoint), Llama2cTokenizer.read(tokenizer));
     }
@@ -146,6 +158,9 @@ final class GenerateCommand implements Runnable {
         PrintWriter out = spec.commandLine().getOut();
         TextStream text = new TextStream(loaded.tokenizer);
         int[] ids = loaded.tokenizer.encode(prompt);
+        if (ids.length == 0) {
+            throw new InputException("prompt: it is empty; give the text to continue with --prompt TEXT");
+        }
         for (int id : ids) {
             out.print(text.append(id));
         }

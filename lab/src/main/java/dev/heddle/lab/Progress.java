@@ -12,6 +12,9 @@ import java.util.Locale;
 public final class Progress implements AutoCloseable {
     private static final int INTERVAL_MILLIS = 250;
 
+    /// System property by which the launcher says whether standard error is a terminal.
+    private static final String TERMINAL = "heddle.terminal";
+
     private final @Nullable ProgressBar bar;
 
     private Progress(@Nullable ProgressBar bar) {
@@ -37,8 +40,10 @@ public final class Progress implements AutoCloseable {
         return new Progress(null);
     }
 
+    // The console of Java is that of all three streams; which one of them is a terminal only the launcher can tell.
     private static boolean isTerminal() {
-        return System.console() != null && System.console().isTerminal();
+        String told = System.getProperty(TERMINAL);
+        return told == null ? System.console() != null && System.console().isTerminal() : Boolean.parseBoolean(told);
     }
 
     /// Shows how far it is, with the loss in nats and the speed.

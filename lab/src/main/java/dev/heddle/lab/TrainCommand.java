@@ -2,7 +2,6 @@ package dev.heddle.lab;
 
 import dev.heddle.core.catalog.Config;
 import dev.heddle.core.error.ConfigException;
-import dev.heddle.core.error.HeddleException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.lab.compare.Provenance;
 import dev.heddle.lab.corpus.Corpus;
@@ -17,7 +16,6 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -149,7 +147,7 @@ final class TrainCommand implements Runnable {
                             + run.corpus()
                             + "' has changed since the run began; a run continues on the same text only");
         }
-        makeFolder();
+        OutputFolder.prepare(out);
         Config whole = run.toConfig().with(CORPUS_HASH, text.hash());
         TrainingJob job = new TrainingJob(run, text, Provenance.now(text, run.toConfig()), out);
         spec.commandLine().getOut().print(job.train(whole, continues, quiet));
@@ -203,13 +201,5 @@ final class TrainCommand implements Runnable {
             }
         }
         return saved;
-    }
-
-    private void makeFolder() {
-        try {
-            Files.createDirectories(out);
-        } catch (IOException e) {
-            throw new HeddleException(out + ": cannot be made (" + e + "); choose another --out", e);
-        }
     }
 }

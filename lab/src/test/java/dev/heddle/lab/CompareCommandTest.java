@@ -11,6 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -70,6 +71,14 @@ class CompareCommandTest {
         assertThat(results.get(1).get("variant").asText()).isEqualTo("rope");
         assertThat(results.get(1).get("trainingTokensPerSecond"))
                 .isEqualTo(results.get(0).get("trainingTokensPerSecond"));
+    }
+
+    @Test
+    void aFolderThatCannotBeMadeIsRefusedBeforeAnythingIsTrained() throws IOException {
+        Path file = Files.createFile(directory.resolve("file"));
+        Run run = compare("mha", "--out", file.toString(), "--steps", "1000000");
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.err()).contains("cannot be made").hasLineCount(1);
     }
 
     @ParameterizedTest

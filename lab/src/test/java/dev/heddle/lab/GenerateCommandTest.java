@@ -86,6 +86,14 @@ class GenerateCommandTest {
     }
 
     @Test
+    void anEmptyFileFails() throws IOException {
+        Path file = Files.createFile(directory.resolve("model.safetensors"));
+        Run run = Run.heddle("generate", "--checkpoint", file.toString(), "--prompt", "a");
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.err()).contains("model.safetensors: is empty").hasLineCount(1);
+    }
+
+    @Test
     void aTemperatureBelowZeroIsWrongUsage() {
         Run run = Run.heddle("generate", "--checkpoint", "any", "--temperature", "-1");
         assertThat(run.code()).isEqualTo(2);

@@ -108,6 +108,7 @@ class MainTest {
         Run run = Run.heddle("conform", file.toString());
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.out()).startsWith("FAIL ").hasLineCount(1);
+        assertThat(run.err()).containsOnlyOnce("broken.safetensors");
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.heddle.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.heddle.core.file.Safetensors;
 
@@ -11,6 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -132,12 +134,65 @@ class TrainCommandTest {
     }
 
     @Test
-    void aTextLongerThanALearnedTableIsRefused() {
+    void aTextGrowsBeyondALearnedTable() {
         train("run", "--preset", "gpt");
         String model = directory.resolve("run/model.safetensors").toString();
-        Run text = Run.heddle("generate", "--checkpoint", model, "--prompt", "the ", "--tokens", "6");
+        Run text = Run.heddle("generate", "--checkpoint", model, "--prompt", "the ", "--tokens", "30");
+        assertThat(text.err()).isEmpty();
+        assertThat(text.code()).isZero();
+        assertThat(text.out()).startsWith("the ").hasSize(34 + System.lineSeparator().length());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"'--tokens,2',prompt: it is empty", "'--prompt,日',U+65E5", "'--prompt,the,--tokens,-5',--tokens: -5"})
+    void aPromptThatCannotBeContinuedIsWrongUsage(String options, String message) {
+        train("run");
+        List<String> arguments =
+                new ArrayList<>(
+                        List.of("generate", "--checkpoint", directory.resolve("run/model.safetensors").toString()));
+        arguments.addAll(List.of(options.split(",")));
+        Run text = Run.heddle(arguments.toArray(String[]::new));
         assertThat(text.code()).isEqualTo(2);
-        assertThat(text.err()).contains("context of 8", "at most 5").hasLineCount(1);
+        assertThat(text.err()).startsWith("heddle: ").contains(message).hasLineCount(1);
+        assertThat(text.out()).isEmpty();
+    }
+
+    @Test
+    void withoutTheVectorModuleEverythingRunsTheSameAndOneWarningNamesTheFlag() throws Exception {
+        train("run");
+        String model = directory.resolve("run/model.safetensors").toString();
+        String[] generate = {"generate", "--checkpoint", model, "--prompt", "the ", "--tokens", "20"};
+        Run scalar = withoutTheVectorModule(generate);
+        assertThat(scalar.err()).containsOnlyOnce("--add-modules jdk.incubator.vector").containsOnlyOnce("WARNING");
+        assertThat(scalar.code()).isZero();
+        assertThat(scalar.out()).isEqualTo(Run.heddle(generate).out());
+
+        Run training = withoutTheVectorModule(arguments("scalar"));
+        assertThat(training.err()).containsOnlyOnce("--add-modules jdk.incubator.vector").containsOnlyOnce("WARNING");
+        assertThat(training.code()).isZero();
+        List<Double> vector = state("run").get("history.losses");
+        assertThat(state("scalar").get("history.losses")).hasSameSizeAs(vector);
+        for (int i = 0; i < vector.size(); i++) {
+            assertThat(state("scalar").get("history.losses").get(i)).isCloseTo(vector.get(i), within(1e-4));
+        }
+    }
+
+    private static Run withoutTheVectorModule(String... arguments) throws Exception {
+        List<String> command =
+                new ArrayList<>(
+                        List.of(
+                                ProcessHandle.current().info().command().orElseThrow(),
+                                "--enable-native-access=ALL-UNNAMED",
+                                "--sun-misc-unsafe-memory-access=allow",
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                Main.class.getName()));
+        command.addAll(List.of(arguments));
+        Process process = new ProcessBuilder(command).start();
+        process.getOutputStream().close();
+        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        String err = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+        return new Run(process.waitFor(), out, err);
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.heddle.models;
 
 import dev.heddle.core.error.InputException;
+import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Seed;
@@ -12,10 +13,17 @@ import java.util.stream.IntStream;
 
 /// Continues a text token by token.
 ///
+/// A text that outgrows a model with a longest sequence goes on: each further token is drawn from the last
+/// [DecoderStack#maxLength()] tokens, read anew because every one of them has moved to another position. Such a token
+/// costs as much as a prompt of that length.
+///
 /// Every step works in a [Scope] of its own, so memory does not grow beyond the decode state's.
 public final class Generator {
     /// Prompt tokens read at once: enough for full speed, few enough to bound memory.
     private static final int PREFILL_CHUNK = 512;
+
+    /// Tokens that the decode state makes room for at the start; it grows if more come.
+    private static final int MOST_ROOM = 4096;
 
     private final DecoderStack model;
     private final Sampling sampling;
@@ -33,8 +41,7 @@ public final class Generator {
     /// @param prompt at least one token
     /// @param sink returns false to stop after the token that it was given
     /// @return how many tokens were handed out
-    /// @throws InputException if the prompt is empty, holds a token outside the vocabulary, or prompt and continuation
-    ///     are longer than the model can take
+    /// @throws InputException if the prompt is empty or holds a token outside the vocabulary
     public int generate(int[] prompt, int count, IntPredicate sink) {
         check(prompt, count);
         return count == 0 ? 0 : Autograd.inference(() -> run(prompt, count, sink));
@@ -62,29 +69,21 @@ public final class Generator {
                             + prompt.length
                             + "; a prompt of at least one token and a count of 0 or more are needed");
         }
-        // The last token is not read again.
-        long positions = (long) prompt.length + count - 1;
-        if (positions > model.maxLength()) {
-            throw new InputException(
-                    "generate: a prompt of "
-                            + prompt.length
-                            + " tokens and "
-                            + count
-                            + " more do not fit the model's context of "
-                            + model.maxLength()
-                            + "; ask for at most "
-                            + Math.max(0, model.maxLength() + 1 - prompt.length));
-        }
     }
 
     private int run(int[] prompt, int count, IntPredicate sink) {
         RandomGenerator random = seed.generator();
+        Window window = new Window(prompt, model.maxLength());
         try (Scope _ = Scope.open()) {
-            DecodeState state = model.start(1, prompt.length + count);
-            Choice choice = read(prompt, state, random);
+            int room = Math.min(model.maxLength(), window.length() + Math.min(count, MOST_ROOM));
+            Choice choice = read(window.tokens(), model.start(1, room), random);
             int done = 1;
             while (sink.test(choice.token) && done < count) {
-                choice = read(new int[] {choice.token}, choice.state, random);
+                boolean fits = window.append(choice.token);
+                choice =
+                        fits
+                                ? read(new int[] {choice.token}, choice.state, random)
+                                : new Choice(reread(window.tokens(), random), choice.state);
                 done++;
             }
             return done;
@@ -96,6 +95,14 @@ public final class Generator {
             Tensor input = Tensor.of(tokens, 1, tokens.length);
             DecoderStack.Step next = model.prefill(input, state, PREFILL_CHUNK);
             return new Choice(sampling.choose(next.logits().toFloats(), random), next.state());
+        }
+    }
+
+    private int reread(int[] tokens, RandomGenerator random) {
+        try (Scope _ = Scope.open()) {
+            Tensor logits = model.forward(Tensor.of(tokens, 1, tokens.length));
+            Tensor last = Layout.slice(logits, 1, tokens.length - 1, tokens.length);
+            return sampling.choose(last.toFloats(), random);
         }
     }
 

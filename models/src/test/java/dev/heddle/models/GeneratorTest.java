@@ -3,11 +3,14 @@ package dev.heddle.models;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.heddle.attention.Attention;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Memory;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
+import dev.heddle.mlp.Mlp;
+import dev.heddle.positional.Learned;
 
 import org.junit.jupiter.api.Test;
 
@@ -24,7 +27,7 @@ class GeneratorTest {
     void greedyTokensAreTheLikeliestOfTheFullForward() {
         int[] tokens = PROMPT;
         for (int i = 0; i < 9; i++) {
-            int next = Sampling.greedy().choose(lastLogits(tokens), Seed.of(0).generator());
+            int next = Sampling.greedy().choose(lastLogits(model, tokens), Seed.of(0).generator());
             tokens = Arrays.copyOf(tokens, tokens.length + 1);
             tokens[tokens.length - 1] = next;
         }
@@ -32,9 +35,41 @@ class GeneratorTest {
         assertThat(generated).containsExactly(Arrays.copyOfRange(tokens, PROMPT.length, tokens.length));
     }
 
-    private float[] lastLogits(int[] tokens) {
+    private static float[] lastLogits(DecoderStack model, int[] tokens) {
         float[] logits = Autograd.inference(() -> model.forward(Tensor.of(tokens, 1, tokens.length)).toFloats());
         return Arrays.copyOfRange(logits, logits.length - model.vocabulary(), logits.length);
+    }
+
+    @Test
+    void aTextLongerThanAPositionTableGoesOnFromItsLastTokens() {
+        int limit = 7;
+        DecoderStack limited =
+                DecoderStack.builder()
+                        .vocabulary(17)
+                        .width(12)
+                        .depth(2)
+                        .mixer(Attention.multiHead(3))
+                        .feedForward(Mlp.hidden(20))
+                        .position(Learned.max(limit))
+                        .build(Seed.of(1));
+        int[] text = {3, 1, 4, 1, 5, 9, 2, 6, 5};
+        for (int prompt : new int[] {5, limit, text.length}) {
+            int[] whole = Arrays.copyOf(text, prompt + 2 * limit);
+            for (int i = prompt; i < whole.length; i++) {
+                int[] seen = Arrays.copyOfRange(whole, Math.max(0, i - limit), i);
+                whole[i] = Sampling.greedy().choose(lastLogits(limited, seen), Seed.of(0).generator());
+            }
+            int[] generated =
+                    new Generator(limited, Sampling.greedy(), Seed.of(0))
+                            .generate(Arrays.copyOf(text, prompt), 2 * limit);
+            assertThat(generated).containsExactly(Arrays.copyOfRange(whole, prompt, whole.length));
+        }
+    }
+
+    @Test
+    void manyTokensAskedForDoNotTakeTheirMemoryAtOnce() {
+        int count = new Generator(model, Sampling.greedy(), Seed.of(7)).generate(PROMPT, Integer.MAX_VALUE, _ -> false);
+        assertThat(count).isEqualTo(1);
     }
 
     @Test
