@@ -121,9 +121,9 @@ public final class AttentionCatalog implements CatalogProvider {
                 .build();
     }
 
-    // Groups of four heads as in Llama, or what comes nearest below.
+    // Groups of four heads as in Llama, or what comes nearest below and still leaves two groups.
     private static Attention.Spec groupedPart(StackSizes sizes) {
-        int group = 4;
+        int group = Math.clamp(sizes.heads() / 2, 1, 4);
         while (sizes.heads() % group != 0) {
             group--;
         }

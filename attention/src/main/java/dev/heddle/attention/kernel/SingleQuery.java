@@ -15,8 +15,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /// One query a sequence (decoding): no tile is used twice, so nothing is packed, and every key and value is read once for
-/// all the query heads that share it. Keys are cut into chunks of [#CHUNK], whatever the number of threads, and the
-/// chunks' results combined by their sums.
+/// all the query heads that share it. All heads go through a tile of keys together, because a cache holds the heads of a
+/// token side by side. Keys are cut into chunks of [#CHUNK], whatever the number of threads, and the chunks' results
+/// combined by their sums.
 final class SingleQuery {
     private static final int TILE = PackedTiles.TILE;
 
@@ -54,30 +55,27 @@ final class SingleQuery {
         float[] queries = new float[0];
         float[] scores = new float[0];
         long[] bits = new long[0];
+        long[] groupBits = new long[0];
         OnlineSoftmax softmax = new OnlineSoftmax(0);
 
         Work prepare(AttentionShape shape) {
-            int group = shape.group();
-            if (bits.length < group) {
-                bits = new long[group];
-                scores = new float[group * TILE];
-                softmax = new OnlineSoftmax(group);
+            int heads = shape.heads();
+            if (bits.length < heads) {
+                bits = new long[heads];
+                groupBits = new long[heads];
+                scores = new float[heads * TILE];
+                softmax = new OnlineSoftmax(heads);
             }
-            if (queries.length < group * shape.width()) {
-                queries = new float[group * shape.width()];
+            if (queries.length < heads * shape.width()) {
+                queries = new float[heads * shape.width()];
             }
-            softmax.clear(group, shape.valueWidth());
+            softmax.clear(heads, shape.valueWidth());
             return this;
         }
     }
 
     void run(Heads y, long lse) {
-        Parallel.run(
-                shape.batch() * shape.kvHeads() * chunks,
-                task -> {
-                    int owner = task / chunks;
-                    chunk(owner / shape.kvHeads(), owner % shape.kvHeads(), task % chunks);
-                });
+        Parallel.run(shape.batch() * chunks, task -> chunk(task / chunks, task % chunks));
         for (int b = 0; b < shape.batch(); b++) {
             for (int h = 0; h < shape.heads(); h++) {
                 combine(b, h, y.f32(b, h, 0), lse + Float.BYTES * ((long) b * shape.heads() + h));
@@ -89,54 +87,64 @@ final class SingleQuery {
         return parts.address() + (long) Float.BYTES * (padded + 2) * (((long) b * shape.heads() + h) * chunks + chunk);
     }
 
-    private void chunk(int b, int g, int chunk) {
+    private void chunk(int b, int chunk) {
         Work w = Work.OWN.get().prepare(shape);
-        int group = shape.group();
-        for (int s = 0; s < group; s++) {
-            RowMath.readScaled(
-                    q.f32(b, g * group + s, 0), scores.queryFactor, w.queries, s * shape.width(), shape.width());
+        for (int h = 0; h < shape.heads(); h++) {
+            RowMath.readScaled(q.f32(b, h, 0), scores.queryFactor, w.queries, h * shape.width(), shape.width());
         }
         int stop = Math.min((chunk + 1) * CHUNK, shape.keys());
         for (int k0 = chunk * CHUNK; k0 < stop; k0 += TILE) {
-            tile(w, b, g, k0, Math.min(k0 + TILE, stop));
+            tile(w, b, k0, Math.min(k0 + TILE, stop));
         }
-        for (int s = 0; s < group; s++) {
-            long to = part(b, g * group + s, chunk);
-            RowMath.writeScaled(w.softmax.values, s * padded, 1, to, padded);
-            Native.setFloat(to + (long) Float.BYTES * padded, w.softmax.reference(s));
-            Native.setFloat(to + (long) Float.BYTES * (padded + 1), w.softmax.sum(s));
+        for (int h = 0; h < shape.heads(); h++) {
+            long to = part(b, h, chunk);
+            RowMath.writeScaled(w.softmax.values, h * padded, 1, to, padded);
+            Native.setFloat(to + (long) Float.BYTES * padded, w.softmax.reference(h));
+            Native.setFloat(to + (long) Float.BYTES * (padded + 1), w.softmax.sum(h));
         }
     }
 
-    private void tile(Work w, int b, int g, int k0, int k1) {
-        int group = shape.group();
-        long any = 0;
-        for (int s = 0; s < group; s++) {
-            w.bits[s] = bits(b, g * group + s, k0, k1);
-            any |= w.bits[s];
-        }
-        if (any == 0) {
+    private void tile(Work w, int b, int k0, int k1) {
+        if (!readBits(w, b, k0, k1)) {
             return;
         }
-        WorkMeter.add((long) Long.bitCount(any) * group * (shape.width() + shape.valueWidth()));
+        int group = shape.group();
         for (int j = 0; j < k1 - k0; j++) {
-            if ((any >>> j & 1) != 0) {
-                dots(w.queries, group, k.f32(b, g, k0 + j), w.scores, j);
+            for (int g = 0; g < shape.kvHeads(); g++) {
+                if ((w.groupBits[g] >>> j & 1) != 0) {
+                    dots(w.queries, g * group, group, k.f32(b, g, k0 + j), w.scores, j);
+                }
             }
         }
-        for (int s = 0; s < group; s++) {
+        for (int h = 0; h < shape.heads(); h++) {
             if (!scores.plain()) {
-                scores.finish(w.scores, s * TILE, null, b, g * group + s, 0, k0);
+                scores.finish(w.scores, h * TILE, null, b, h, 0, k0);
             }
-            if (w.bits[s] != -1L) {
-                TileScores.mask(w.scores, s * TILE, w.bits[s], Float.NEGATIVE_INFINITY);
+            if (w.bits[h] != -1L) {
+                TileScores.mask(w.scores, h * TILE, w.bits[h], Float.NEGATIVE_INFINITY);
             }
         }
-        w.softmax.add(w.scores, 0, group);
-        long values = v.f32(b, g, k0);
-        for (int s = 0; s < group; s++) {
-            weigh(w, s, values);
+        w.softmax.add(w.scores, 0, shape.heads());
+        for (int h = 0; h < shape.heads(); h++) {
+            weigh(w, h, v.f32(b, h / group, k0));
         }
+    }
+
+    /// Which keys of the tile each head, and each group of heads, may see; false if none may see any.
+    private boolean readBits(Work w, int b, int k0, int k1) {
+        int group = shape.group();
+        boolean some = false;
+        for (int g = 0; g < shape.kvHeads(); g++) {
+            long any = 0;
+            for (int h = g * group; h < (g + 1) * group; h++) {
+                w.bits[h] = bits(b, h, k0, k1);
+                any |= w.bits[h];
+            }
+            w.groupBits[g] = any;
+            some |= any != 0;
+            WorkMeter.add((long) Long.bitCount(any) * group * (shape.width() + shape.valueWidth()));
+        }
+        return some;
     }
 
     private long bits(int b, int h, int k0, int k1) {
@@ -150,12 +158,12 @@ final class SingleQuery {
         return bits == 0 || mask == null ? bits : bits & PairMask.bits(mask.row(b, h, 0) + k0, k1 - k0);
     }
 
-    /// The dot products of one key with every query, to column `j` of the scores.
-    private void dots(float[] queries, int group, long key, float[] out, int j) {
+    /// The dot products of one key with the queries of its group, to column `j` of the scores.
+    private void dots(float[] queries, int first, int group, long key, float[] out, int j) {
         int width = shape.width();
         int whole = width - width % COUNT;
-        for (int s = 0; s < group; s++) {
-            int at = s * width;
+        for (int h = first; h < first + group; h++) {
+            int at = h * width;
             FloatVector sums = FloatVector.zero(FLOATS);
             for (int d = 0; d < whole; d += COUNT) {
                 sums =
@@ -166,32 +174,32 @@ final class SingleQuery {
             for (int d = whole; d < width; d++) {
                 sum += queries[at + d] * Native.getFloat(key + (long) Float.BYTES * d);
             }
-            out[s * TILE + j] = sum;
+            out[h * TILE + j] = sum;
         }
     }
 
-    /// Adds the values of the keys that head `s` of the group may see, weighted by their powers.
-    private void weigh(Work w, int s, long values) {
+    /// Adds the values of the keys that head `h` may see, weighted by their powers.
+    private void weigh(Work w, int h, long values) {
         int width = shape.valueWidth();
         long step = Float.BYTES * v.token();
         int d = 0;
         for (; d + 2 * COUNT <= width; d += 2 * COUNT) {
             weighTwo(
                     w.scores,
-                    s * TILE,
-                    w.bits[s],
+                    h * TILE,
+                    w.bits[h],
                     values + (long) Float.BYTES * d,
                     step,
                     w.softmax.values,
-                    s * padded + d);
+                    h * padded + d);
         }
         for (; d < width; d++) {
-            float sum = w.softmax.values[s * padded + d];
-            for (long left = w.bits[s]; left != 0; left &= left - 1) {
+            float sum = w.softmax.values[h * padded + d];
+            for (long left = w.bits[h]; left != 0; left &= left - 1) {
                 int j = Long.numberOfTrailingZeros(left);
-                sum += w.scores[s * TILE + j] * Native.getFloat(values + j * step + (long) Float.BYTES * d);
+                sum += w.scores[h * TILE + j] * Native.getFloat(values + j * step + (long) Float.BYTES * d);
             }
-            w.softmax.values[s * padded + d] = sum;
+            w.softmax.values[h * padded + d] = sum;
         }
     }
 

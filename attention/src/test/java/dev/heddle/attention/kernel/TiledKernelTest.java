@@ -11,7 +11,6 @@ import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.kernel.Parallel;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.DType;
-import dev.heddle.core.tensor.Memory;
 import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
@@ -197,15 +196,13 @@ class TiledKernelTest {
     }
 
     private static long peak(int n) {
-        try (var _ = Scope.open()) {
+        try (Scope scope = Scope.open()) {
             Tensor q = Tensor.zeros(DType.F32, 1, n, 1, 64);
             Tensor variable = Autograd.variable(q);
-            Memory.resetPeak();
-            long before = Memory.liveBytes();
             AttentionPattern pattern = Patterns.local(100).and(Patterns.causal());
             Result result = ScaledDotProduct.attend(variable, variable, variable, AttentionOptions.of(pattern));
             Autograd.gradients(result.y(), q);
-            return Memory.peakBytes() - before;
+            return scope.peakBytes();
         }
     }
 

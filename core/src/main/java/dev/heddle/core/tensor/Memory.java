@@ -29,25 +29,14 @@ public final class Memory {
     private static final Cleaner CLEANER = Cleaner.create();
     private static final Map<Long, ArrayDeque<Block>> FREE = new HashMap<>();
     private static final AtomicLong LIVE = new AtomicLong();
-    private static final AtomicLong PEAK = new AtomicLong();
     private static long slabAddress;
     private static long slabLeft;
 
     private Memory() {}
 
-    /// Bytes held by tensors now.
+    /// Bytes held by tensors now, those included that wait for the garbage collector.
     public static long liveBytes() {
         return LIVE.get();
-    }
-
-    /// The most bytes held at once since the last [#resetPeak()].
-    public static long peakBytes() {
-        return PEAK.get();
-    }
-
-    /// Starts a new measurement of [#peakBytes()].
-    public static void resetPeak() {
-        PEAK.set(LIVE.get());
     }
 
     /// Gives the pool's large unused blocks back to the operating system.
@@ -62,8 +51,7 @@ public final class Memory {
     /// A block of at least `bytes`, owned by the current scope or, outside any, by the garbage collector.
     static Buffer allocate(long bytes) {
         Block block = take(sizeClass(bytes));
-        long live = LIVE.addAndGet(block.bytes);
-        PEAK.accumulateAndGet(live, Math::max);
+        LIVE.addAndGet(block.bytes);
         if (POISON) {
             Native.ALL.asSlice(block.address, block.bytes).fill((byte) 0xFF);
         }
@@ -163,6 +151,7 @@ public final class Memory {
         private final long number = COUNTER.getAndIncrement();
         private final long address;
         private final @Nullable Lease lease;
+        private @Nullable Scope owner;
 
         private Buffer(long address, @Nullable Lease lease) {
             this.address = address;
@@ -179,9 +168,17 @@ public final class Memory {
 
         /// Gives the memory back; does nothing the second time, nor for memory of somebody else.
         void close() {
-            if (lease != null) {
-                lease.end();
+            if (lease != null && lease.end() && owner != null) {
+                owner.gaveBack(bytes());
             }
+        }
+
+        long bytes() {
+            return lease == null ? 0 : lease.block.bytes;
+        }
+
+        void ownedBy(@Nullable Scope scope) {
+            owner = scope;
         }
 
         /// A number greater than that of every buffer made so far.

@@ -22,6 +22,8 @@ public final class Scope implements AutoCloseable {
 
     private final @Nullable Scope parent;
     private final List<Memory.Buffer> owned = new ArrayList<>();
+    private long bytes;
+    private long peak;
 
     private Scope(@Nullable Scope parent) {
         this.parent = parent;
@@ -58,17 +60,36 @@ public final class Scope implements AutoCloseable {
         if (index >= 0) {
             owned.set(index, owned.getLast());
             owned.removeLast();
+            bytes -= buffer.bytes();
             if (parent == null) {
+                buffer.ownedBy(null);
                 Memory.handToCollector(buffer);
             } else {
-                parent.own(buffer);
+                parent.owned.add(buffer);
+                buffer.ownedBy(parent);
             }
         }
         return tensor;
     }
 
+    /// The most bytes that tensors of this scope and of those opened inside it have held at once.
+    public long peakBytes() {
+        return peak;
+    }
+
     void own(Memory.Buffer buffer) {
         owned.add(buffer);
+        buffer.ownedBy(this);
+        for (Scope scope = this; scope != null; scope = scope.parent) {
+            scope.bytes += buffer.bytes();
+            scope.peak = Math.max(scope.peak, scope.bytes);
+        }
+    }
+
+    void gaveBack(long returned) {
+        for (Scope scope = this; scope != null; scope = scope.parent) {
+            scope.bytes -= returned;
+        }
     }
 
     /// Returns the scope's tensors to the pool.

@@ -3,7 +3,6 @@ package dev.heddle.lab.compare;
 import dev.heddle.core.catalog.Catalog;
 import dev.heddle.core.catalog.Config;
 import dev.heddle.core.error.ConfigException;
-import dev.heddle.core.tensor.Memory;
 import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.lab.Progress;
@@ -118,14 +117,12 @@ public final class Comparison {
 
     // Everything of a variant lives in one scope, so that none pays for the memory of another.
     private VariantResult measure(Contender contender, String stack, boolean quiet) {
-        long before = Memory.liveBytes();
-        Memory.resetPeak();
-        try (Scope _ = Scope.open();
+        try (Scope scope = Scope.open();
                 Progress progress = Progress.of(contender.name(), options.settings().steps(), quiet)) {
             DecoderStack model = build(contender);
             Trainer trainer = new Trainer(model, model::forward, tokens, options.settings(), new Watcher(progress));
             History history = trainer.run();
-            long peak = Memory.peakBytes() - before;
+            long peak = scope.peakBytes();
             double loss = history.evaluations().getLast().loss();
             SpeedTest speed = new SpeedTest(model, tokens.validation());
             int context = options.settings().context();

@@ -2,7 +2,7 @@ package dev.heddle.lab.compare;
 
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.tensor.Autograd;
-import dev.heddle.core.tensor.Memory;
+import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Tensor;
 import dev.heddle.models.DecodeState;
@@ -63,13 +63,11 @@ final class SpeedTest {
         double[] seconds = new double[PREFILLS];
         long peak = 0;
         for (int i = 0; i < PREFILLS; i++) {
-            try (Scope _ = Scope.open()) {
-                long before = Memory.liveBytes();
-                Memory.resetPeak();
+            try (Scope scope = Scope.open()) {
                 long start = System.nanoTime();
                 model.prefill(prompt, model.start(1, length), length);
                 seconds[i] = (System.nanoTime() - start) * 1e-9;
-                peak = Memory.peakBytes() - before;
+                peak = scope.peakBytes() + cacheBytes(length);
             }
         }
         return decode(prompt, length / median(seconds), peak);
@@ -78,7 +76,7 @@ final class SpeedTest {
     // One token at a time at the very end of the length, so that a model with a limit is measured at it.
     private LengthPoint decode(Tensor prompt, double prefillSpeed, long peak) {
         int length = prompt.dim(1);
-        long cache = 4 * model.stateElements(length);
+        long cache = cacheBytes(length);
         int read = Math.max(1, length - DECODES);
         double[] seconds = new double[length - read];
         DecodeState state = model.prefill(tokens(0, read), model.start(1, length), read).state();
@@ -90,6 +88,10 @@ final class SpeedTest {
             seconds[i] = (System.nanoTime() - start) * 1e-9;
         }
         return new LengthPoint(length, prefillSpeed, 1 / median(seconds), peak, cache);
+    }
+
+    private long cacheBytes(int length) {
+        return DType.F32.bytes() * model.stateElements(length);
     }
 
     private Tensor tokens(int from, int count) {
