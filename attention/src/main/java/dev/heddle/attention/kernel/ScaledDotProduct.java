@@ -31,12 +31,30 @@ public final class ScaledDotProduct {
     ///
     /// @param q `[B, N, H, Dh]`
     /// @param k `[B, M, G, Dh]` with `G` a divisor of `H`
-    /// @param v `[B, M, G, Dv]`
+    /// @param v `[B, M, G, Dv]`; `N` and `M` may be 0
     /// @throws ShapeException if the tensors do not fit together
     public static Result attend(Tensor q, Tensor k, Tensor v, AttentionOptions options) {
+        requireFit(q, k, v, options.layout());
+        int tokens = tokenAxis(options.layout());
+        if (q.dim(tokens) == 0 || k.dim(tokens) == 0) {
+            return withoutPairs(q, k, v, 3 - tokens, tokens);
+        }
         AttentionShape shape = shape(q, k, v, options.layout());
         Operands operands = new Operands(q, k, v, maskedByKey(options, shape), shape);
         return operands.attend();
+    }
+
+    private static int tokenAxis(AttentionOptions.Layout layout) {
+        return layout == AttentionOptions.Layout.TOKEN_MAJOR ? 1 : 2;
+    }
+
+    // Without keys every query is one that may see none; without queries there is nothing to say.
+    private static Result withoutPairs(Tensor q, Tensor k, Tensor v, int heads, int tokens) {
+        Tensor y = Tensor.zeros(q.dtype(), q.shape().with(3, v.dim(3)));
+        Shape rows = Shape.of(q.dim(0), q.dim(heads), q.dim(tokens));
+        Tensor lse = Tensor.full(q.dtype(), rows, Double.NEGATIVE_INFINITY);
+        Autograd.record(List.of(y, lse), gradients -> new @Nullable Tensor[] {null, null, null}, q, k, v);
+        return new Result(y, lse);
     }
 
     /// Attends to the first `length` keys of a cache with room for more; gradients are not recorded.
@@ -123,6 +141,14 @@ public final class ScaledDotProduct {
     }
 
     private static AttentionShape shape(Tensor q, Tensor k, Tensor v, AttentionOptions.Layout layout) {
+        requireFit(q, k, v, layout);
+        int tokens = tokenAxis(layout);
+        int heads = 3 - tokens;
+        return new AttentionShape(
+                q.dim(0), q.dim(heads), k.dim(heads), q.dim(tokens), k.dim(tokens), q.dim(3), v.dim(3));
+    }
+
+    private static void requireFit(Tensor q, Tensor k, Tensor v, AttentionOptions.Layout layout) {
         if (q.rank() != 4 || k.rank() != 4 || v.rank() != 4) {
             throw new ShapeException(
                     "attention: q "
@@ -143,8 +169,8 @@ public final class ScaledDotProduct {
                             + v.dtype()
                             + " must be of one floating type");
         }
-        int heads = layout == AttentionOptions.Layout.TOKEN_MAJOR ? 2 : 1;
-        int tokens = 3 - heads;
+        int tokens = tokenAxis(layout);
+        int heads = 3 - tokens;
         boolean fits =
                 q.dim(0) == k.dim(0)
                         && k.dim(0) == v.dim(0)
@@ -161,8 +187,6 @@ public final class ScaledDotProduct {
                             + v.shape()
                             + " do not fit; batch must agree, q and k in width, k and v in tokens and heads");
         }
-        return new AttentionShape(
-                q.dim(0), q.dim(heads), k.dim(heads), q.dim(tokens), k.dim(tokens), q.dim(3), v.dim(3));
     }
 
     private static Heads heads(Tensor t, AttentionOptions.Layout layout) {

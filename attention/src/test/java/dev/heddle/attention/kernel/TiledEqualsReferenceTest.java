@@ -1,13 +1,19 @@
 package dev.heddle.attention.kernel;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.attention.pattern.Patterns;
+import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -102,6 +108,23 @@ class TiledEqualsReferenceTest {
         for (DType dtype : List.of(DType.F32, DType.F64)) {
             AttentionCase.assertClose(one.run(dtype, Patterns.causal()), repeated.run(dtype, Patterns.causal()), 0, 0);
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"F32", "F64"})
+    void emptySequencesHaveDeadRows(DType dtype) {
+        AttentionOptions options = AttentionOptions.of(Patterns.causal());
+        Tensor q = Autograd.variable(Tensor.full(dtype, Shape.of(2, 3, 4, 8), 1));
+        Tensor none = Tensor.zeros(dtype, 2, 0, 2, 8);
+        ScaledDotProduct.Result dead = ScaledDotProduct.attend(q, none, Tensor.zeros(dtype, 2, 0, 2, 5), options);
+        assertThat(dead.y().shape()).isEqualTo(Shape.of(2, 3, 4, 5));
+        assertThat(dead.y().toDoubles()).containsOnly(0);
+        assertThat(dead.lse().shape()).isEqualTo(Shape.of(2, 4, 3));
+        assertThat(dead.lse().toDoubles()).containsOnly(Double.NEGATIVE_INFINITY);
+        assertThat(Autograd.gradients(dead.y(), dead.y()).of(q).toDoubles()).containsOnly(0);
+        assertThat(ScaledDotProduct.attend(none, none, none, options).y().shape()).isEqualTo(Shape.of(2, 0, 2, 8));
     }
 
     @Test
