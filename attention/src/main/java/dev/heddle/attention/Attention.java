@@ -5,18 +5,13 @@ import dev.heddle.attention.kernel.AttentionOptions;
 import dev.heddle.attention.kernel.AttentionShape;
 import dev.heddle.attention.kernel.ScaledDotProduct;
 import dev.heddle.attention.kernel.TiledWork;
-import dev.heddle.attention.pattern.AttentionPattern;
-import dev.heddle.attention.pattern.KeyRanges;
-import dev.heddle.attention.pattern.Patterns;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
-import dev.heddle.core.nn.Dense;
 import dev.heddle.core.nn.Initialiser;
 import dev.heddle.core.nn.Linear;
 import dev.heddle.core.nn.Norm;
 import dev.heddle.core.nn.TrainingPass;
-import dev.heddle.core.ops.Dropout;
 import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
@@ -27,9 +22,6 @@ import dev.heddle.positional.QueryKeyPosition;
 import dev.heddle.positional.ScorePosition;
 
 import org.jspecify.annotations.Nullable;
-
-import java.util.OptionalInt;
-import java.util.function.Consumer;
 
 /// Softmax attention with H query heads that share G key/value heads: multi-head (G = H), grouped-query (1 < G < H) and
 /// multi-query (G = 1) are this one class.
@@ -42,7 +34,8 @@ import java.util.function.Consumer;
 ///
 /// Sources: arXiv 1706.03762 §3.2; multi-query arXiv 1911.02150; grouped-query arXiv 2305.13245.
 public final class Attention extends TokenMixer {
-    private final Spec spec;
+    private final AttentionSpec spec;
+    private final AttentionInputs inputs;
     private final int width;
     private final int contextWidth;
     private final int headWidth;
@@ -54,10 +47,11 @@ public final class Attention extends TokenMixer {
     private final @Nullable QueryKeyPosition position;
     private final @Nullable ScorePosition scorePosition;
 
-    private Attention(Spec spec, int width, double residualScale, Seed seed) {
+    Attention(AttentionSpec spec, int width, double residualScale, Seed seed) {
         this.spec = spec;
         this.width = width;
         contextWidth = spec.contextWidth.orElse(width);
+        inputs = new AttentionInputs(spec, width, contextWidth);
         headWidth = spec.headWidthIn(width);
         int queries = Math.multiplyExact(spec.heads, headWidth);
         int keys = Math.multiplyExact(spec.keyValueHeads, headWidth);
@@ -82,22 +76,22 @@ public final class Attention extends TokenMixer {
     /// Every query head has a key/value head of its own.
     ///
     /// @throws ConfigException if `heads` is less than 1
-    public static Spec multiHead(int heads) {
-        return new Spec(heads, heads);
+    public static AttentionSpec multiHead(int heads) {
+        return new AttentionSpec(heads, heads);
     }
 
     /// All query heads share one key/value head.
     ///
     /// @throws ConfigException if `heads` is less than 1
-    public static Spec multiQuery(int heads) {
-        return new Spec(heads, 1);
+    public static AttentionSpec multiQuery(int heads) {
+        return new AttentionSpec(heads, 1);
     }
 
     /// Neighbouring query heads share a key/value head, `heads / keyValueHeads` of them each.
     ///
     /// @throws ConfigException if `keyValueHeads` does not divide `heads`
-    public static Spec grouped(int heads, int keyValueHeads) {
-        return new Spec(heads, keyValueHeads);
+    public static AttentionSpec grouped(int heads, int keyValueHeads) {
+        return new AttentionSpec(heads, keyValueHeads);
     }
 
     /// Self-attention: `[B, N, D]` → `[B, N, D]` (without an output projection `[B, N, H·Dh]`).
@@ -106,7 +100,7 @@ public final class Attention extends TokenMixer {
     /// @throws InputException if this is cross-attention
     @Override
     public Tensor forward(Tensor x) {
-        refuseWithoutContext();
+        inputs.refuseMissingContext();
         return forward(x, x, null, false);
     }
 
@@ -116,7 +110,7 @@ public final class Attention extends TokenMixer {
     /// @param x `[B, N, D]`
     /// @param keyMask `[B, N]` BOOL, true = may be attended
     public Tensor forwardPadded(Tensor x, Tensor keyMask) {
-        refuseWithoutContext();
+        inputs.refuseMissingContext();
         return forward(x, x, keyMask, false);
     }
 
@@ -129,70 +123,20 @@ public final class Attention extends TokenMixer {
     /// @throws InputException if this is self-attention, or causal with fewer keys than queries and queries without a key
     ///     were not accepted
     public Tensor forward(Tensor x, Tensor context, @Nullable Tensor keyMask) {
-        if (!isCross()) {
-            throw new InputException(
-                    "context: given to self-attention; call forward(x), or choose contextWidth("
-                            + (context.rank() == 3 ? context.dim(2) : width)
-                            + ") for cross-attention");
-        }
+        inputs.refuseUnexpectedContext(context);
         return forward(x, context, keyMask, true);
     }
 
     private Tensor forward(Tensor x, Tensor source, @Nullable Tensor keyMask, boolean cross) {
-        checkInput("input", x, width);
+        inputs.check(x);
         if (cross) {
-            checkContext(x, source);
+            inputs.checkContext(x, source);
         }
-        checkMask(source, keyMask);
+        inputs.checkMask(source, keyMask);
         if (x.elements() == 0) {
             return Tensor.zeros(x.dtype(), x.shape().with(-1, outputWidth()));
         }
         return finish(attend(project(x, source, 0), keyMask));
-    }
-
-    private void refuseWithoutContext() {
-        if (isCross()) {
-            throw new InputException(
-                    "context: missing; this attention reads its keys from a context of width "
-                            + contextWidth
-                            + ", call forward(x, context, keyMask)");
-        }
-    }
-
-    private static void checkInput(String what, Tensor x, int width) {
-        if (x.rank() != 3 || x.dim(2) != width || !x.dtype().isFloating()) {
-            throw new ShapeException(what + ": found " + x + "; floating [B, tokens, " + width + "] is needed");
-        }
-    }
-
-    private void checkContext(Tensor x, Tensor context) {
-        checkInput("context", context, contextWidth);
-        if (context.dim(0) != x.dim(0)) {
-            throw new ShapeException(
-                    "context: "
-                            + context.shape()
-                            + " and input "
-                            + x.shape()
-                            + " differ in batch; it must be the same");
-        }
-        if (context.dim(1) < x.dim(1) && !spec.deadRows && isCausal()) {
-            throw new InputException(
-                    "context: "
-                            + x.dim(1)
-                            + " causal queries over "
-                            + context.dim(1)
-                            + " keys leave the first "
-                            + (x.dim(1) - context.dim(1))
-                            + " without any; use Patterns.full(), or accept them with acceptingDeadRows()");
-        }
-    }
-
-    private static void checkMask(Tensor source, @Nullable Tensor keyMask) {
-        Shape needed = Shape.of(source.dim(0), source.dim(1));
-        if (keyMask != null && (keyMask.dtype() != DType.BOOL || !keyMask.shape().equals(needed))) {
-            throw new ShapeException(
-                    "key_mask: found " + keyMask + "; BOOL" + needed + ", one for each key, is needed");
-        }
     }
 
     /// What the scores are made from: queries `[B, N, H, Dh]`, keys and values `[B, M, G, Dh]`, rotated if at all.
@@ -269,8 +213,8 @@ public final class Attention extends TokenMixer {
     /// @throws InputException if the cache was started by another layer or for another batch
     @Override
     public Step advance(Tensor x, MixerState state) {
-        checkInput("input", x, width);
-        KeyValueCache before = own(state, x);
+        inputs.check(x);
+        KeyValueCache before = KeyValueCache.of(this, state, x);
         if (x.dim(1) == 0) {
             return new Step(Tensor.zeros(x.dtype(), x.shape().with(-1, outputWidth())), before);
         }
@@ -282,36 +226,9 @@ public final class Attention extends TokenMixer {
         return new Step(finish(heads), after);
     }
 
-    private KeyValueCache own(MixerState state, Tensor x) {
-        if (!(state instanceof KeyValueCache cache) || !cache.belongsTo(this)) {
-            throw new InputException("cache: it was started by another layer; use one from this layer's start");
-        }
-        if (cache.batch() != x.dim(0)) {
-            throw new InputException(
-                    "cache: it holds "
-                            + cache.batch()
-                            + " sequences and the input is "
-                            + x.shape()
-                            + "; the batch must stay the same");
-        }
-        return cache;
-    }
-
     /// True if tokens can be fed one by one: self-attention whose pattern provably lets no query see a later key.
     public boolean isRecurrent() {
-        return !isCross() && isCausal();
-    }
-
-    private boolean isCausal() {
-        for (int head = 0; head < spec.heads; head++) {
-            for (int query : new int[] {0, 1, 63, 4096}) {
-                KeyRanges keys = spec.pattern.keys(head, query, query + 1);
-                if (keys.count() > 0 && keys.stop(keys.count() - 1) > query + 1) {
-                    return false;
-                }
-            }
-        }
-        return true;
+        return !isCross() && spec.isCausal();
     }
 
     @Override
@@ -349,7 +266,7 @@ public final class Attention extends TokenMixer {
     }
 
     /// What this was made from.
-    public Spec spec() {
+    public AttentionSpec spec() {
         return spec;
     }
 
@@ -370,7 +287,7 @@ public final class Attention extends TokenMixer {
 
     /// True if keys and values come from a context.
     public boolean isCross() {
-        return spec.contextWidth.isPresent();
+        return spec.isCross();
     }
 
     /// The type of the parameters.
@@ -380,226 +297,5 @@ public final class Attention extends TokenMixer {
 
     int outputWidth() {
         return wo == null ? spec.heads * headWidth : width;
-    }
-
-    /// What attention is made from; immutable, every choice makes a new one.
-    public static final class Spec implements Factory {
-        private final int heads;
-        private final int keyValueHeads;
-        private OptionalInt headWidth = OptionalInt.empty();
-        private OptionalInt contextWidth = OptionalInt.empty();
-        private boolean bias;
-        private boolean outputProjection = true;
-        private boolean deadRows;
-        private AttentionPattern pattern = Patterns.causal();
-        private QueryKeyPosition.@Nullable Factory position;
-        private ScorePosition.@Nullable Factory scorePosition;
-        private double dropout;
-        private double softcap;
-        private Norm.@Nullable Factory innerNorm;
-        private Linear.Factory linear = Dense::new;
-        private Initialiser initialiser = Initialiser.normal(0.02);
-
-        private Spec(int heads, int keyValueHeads) {
-            if (heads < 1) {
-                throw new ConfigException("heads: " + heads + " is less than 1; use 1 or more");
-            }
-            if (keyValueHeads < 1 || keyValueHeads > heads || heads % keyValueHeads != 0) {
-                throw new ConfigException(
-                        "heads: "
-                                + heads
-                                + " query heads cannot share "
-                                + keyValueHeads
-                                + " key/value heads evenly; use "
-                                + divisors(heads));
-            }
-            this.heads = heads;
-            this.keyValueHeads = keyValueHeads;
-        }
-
-        private static String divisors(int heads) {
-            StringBuilder text = new StringBuilder();
-            for (int g = 1; g < heads; g++) {
-                if (heads % g == 0) {
-                    text.append(g).append(" or ");
-                }
-            }
-            return text.append(heads).toString();
-        }
-
-        private Spec with(Consumer<Spec> change) {
-            return with(keyValueHeads, change);
-        }
-
-        private Spec with(int groups, Consumer<Spec> change) {
-            Spec copy = new Spec(heads, groups);
-            copy.headWidth = headWidth;
-            copy.contextWidth = contextWidth;
-            copy.bias = bias;
-            copy.outputProjection = outputProjection;
-            copy.deadRows = deadRows;
-            copy.pattern = pattern;
-            copy.position = position;
-            copy.scorePosition = scorePosition;
-            copy.dropout = dropout;
-            copy.softcap = softcap;
-            copy.innerNorm = innerNorm;
-            copy.linear = linear;
-            copy.initialiser = initialiser;
-            change.accept(copy);
-            return copy;
-        }
-
-        /// The same with another number of key/value heads.
-        ///
-        /// @throws ConfigException if it does not divide the number of query heads
-        public Spec keyValueHeads(int groups) {
-            return with(groups, copy -> {});
-        }
-
-        /// The width of a head, by default the model's width divided by the number of heads.
-        ///
-        /// @throws ConfigException if it is less than 1
-        public Spec headWidth(int headWidth) {
-            return with(copy -> copy.headWidth = OptionalInt.of(positive("head width", headWidth)));
-        }
-
-        /// Cross-attention: keys and values come from a context of this width.
-        ///
-        /// @throws ConfigException if it is less than 1
-        public Spec contextWidth(int contextWidth) {
-            return with(copy -> copy.contextWidth = OptionalInt.of(positive("context width", contextWidth)));
-        }
-
-        private static int positive(String what, int value) {
-            if (value < 1) {
-                throw new ConfigException(what + ": " + value + " is less than 1; use 1 or more");
-            }
-            return value;
-        }
-
-        /// Whether the four projections add a bias; not by default.
-        public Spec bias(boolean wanted) {
-            return with(copy -> copy.bias = wanted);
-        }
-
-        /// Which keys a query may see; causal by default.
-        public Spec pattern(AttentionPattern other) {
-            return with(copy -> copy.pattern = other);
-        }
-
-        /// Position on queries and keys.
-        // A lambda would have to say which of the two it is; factories are objects of their kind.
-        @SuppressWarnings("overloads")
-        public Spec position(QueryKeyPosition.Factory other) {
-            return with(copy -> copy.position = other);
-        }
-
-        /// Position on the scores.
-        @SuppressWarnings("overloads")
-        public Spec position(ScorePosition.Factory other) {
-            return with(copy -> copy.scorePosition = other);
-        }
-
-        /// Dropout on the probabilities while training. They are written out for it, so time and memory then grow with
-        /// the square of the length.
-        ///
-        /// @throws ConfigException if it is outside `[0, 1)`
-        public Spec dropout(double probability) {
-            return with(copy -> copy.dropout = Dropout.checked(probability));
-        }
-
-        /// Bounds the scores by `c·tanh(t/c)`; 0, the default, does not.
-        ///
-        /// @throws ConfigException if it is negative or not finite
-        public Spec softcap(double bound) {
-            if (!(bound >= 0 && bound < Double.POSITIVE_INFINITY)) {
-                throw new ConfigException("softcap: " + bound + " is not a bound; use 0 for none, or a positive value");
-            }
-            return with(copy -> copy.softcap = bound);
-        }
-
-        /// A norm of the joined heads before the output projection (Sub-LN).
-        public Spec innerNorm(Norm.Factory norm) {
-            return with(copy -> copy.innerNorm = norm);
-        }
-
-        /// The joined heads are the output.
-        public Spec withoutOutputProjection() {
-            return with(copy -> copy.outputProjection = false);
-        }
-
-        /// In causal cross-attention with fewer keys than queries, lets the first queries see nothing and be zero.
-        public Spec acceptingDeadRows() {
-            return with(copy -> copy.deadRows = true);
-        }
-
-        /// The kind of the projections; [Dense] by default.
-        public Spec linear(Linear.Factory kind) {
-            return with(copy -> copy.linear = kind);
-        }
-
-        /// How the projections' weights are drawn; Gaussian with deviation 0.02 by default.
-        public Spec initialiser(Initialiser other) {
-            return with(copy -> copy.initialiser = other);
-        }
-
-        /// Query heads, H.
-        public int heads() {
-            return heads;
-        }
-
-        /// Key/value heads, G.
-        public int keyValueHeads() {
-            return keyValueHeads;
-        }
-
-        /// Whether projections add a bias.
-        public boolean hasBias() {
-            return bias;
-        }
-
-        /// Whether the joined heads are projected back to the model's width.
-        public boolean hasOutputProjection() {
-            return outputProjection;
-        }
-
-        /// Which keys a query may see.
-        public AttentionPattern pattern() {
-            return pattern;
-        }
-
-        private int headWidthIn(int width) {
-            if (headWidth.isEmpty() && width % heads != 0) {
-                int below = width / heads * heads;
-                throw new ConfigException(
-                        "heads: width "
-                                + width
-                                + " is not divisible by "
-                                + heads
-                                + " heads; use "
-                                + (below > 0 ? below + " or " : "")
-                                + (below + heads));
-            }
-            return headWidth.orElse(width / heads);
-        }
-
-        /// Makes the layer for a model width.
-        ///
-        /// @throws ConfigException if the width is less than 1 or does not divide into the heads, or a choice does not
-        ///     fit another
-        public Attention create(int width, Seed seed) {
-            return create(width, 1, seed);
-        }
-
-        @Override
-        public Attention create(int width, double residualScale, Seed seed) {
-            positive("width", width);
-            if (contextWidth.isPresent() && (position != null || scorePosition != null)) {
-                throw new ConfigException(
-                        "position: tokens of a context have no distance to the queries; use none in cross-attention");
-            }
-            return new Attention(this, width, residualScale, seed);
-        }
     }
 }

@@ -122,7 +122,7 @@ public final class AttentionCatalog implements CatalogProvider {
     }
 
     // Groups of four heads as in Llama, or what comes nearest below and still leaves two groups.
-    private static Attention.Spec groupedPart(StackSizes sizes) {
+    private static AttentionSpec groupedPart(StackSizes sizes) {
         int group = Math.clamp(sizes.heads() / 2, 1, 4);
         while (sizes.heads() % group != 0) {
             group--;
@@ -136,7 +136,7 @@ public final class AttentionCatalog implements CatalogProvider {
         if (converts && !config.text("convert_from").equals("mha")) {
             throw new ConfigException("convert_from: '" + config.text("convert_from") + "' is not known; use mha");
         }
-        Attention.Spec spec =
+        AttentionSpec spec =
                 Attention.grouped(heads, keyValueHeads)
                         .keyValueHeads(converts ? heads : keyValueHeads)
                         .bias(config.flag("bias"))
@@ -209,7 +209,7 @@ public final class AttentionCatalog implements CatalogProvider {
 
     private static Subject buildLocal(Config config, Seed seed) {
         AttentionPattern window = Patterns.local(config.integer("window"), config.integer("rate"));
-        Attention.Spec spec =
+        AttentionSpec spec =
                 Attention.multiHead(config.integer("num_heads"))
                         .withoutOutputProjection()
                         .pattern(config.flag("causal") ? window.and(Patterns.causal()) : window);

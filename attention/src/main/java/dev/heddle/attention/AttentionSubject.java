@@ -133,7 +133,7 @@ final class AttentionSubject implements Subject {
 
     // 2·D·H·Dh + 2·Dc·G·Dh, and (H + 2G)·Dh + D with biases.
     private long parameters() {
-        Attention.Spec spec = attention.spec();
+        AttentionSpec spec = attention.spec();
         long queries = (long) spec.heads() * attention.headWidth();
         long keys = (long) spec.keyValueHeads() * attention.headWidth();
         long matrices = attention.width() * queries + 2L * attention.contextWidth() * keys;

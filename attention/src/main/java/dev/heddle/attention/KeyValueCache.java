@@ -1,5 +1,6 @@
 package dev.heddle.attention;
 
+import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.ops.Layout;
@@ -68,8 +69,22 @@ public final class KeyValueCache implements MixerState {
         return new KeyValueCache(owner, Store.allocate(keys, values, dtype), 0);
     }
 
-    boolean belongsTo(Object mixer) {
-        return owner == mixer;
+    /// The state as the cache that `mixer` can continue with `x`.
+    ///
+    /// @throws InputException if it was started by another layer or for another batch
+    static KeyValueCache of(Object mixer, MixerState state, Tensor x) {
+        if (!(state instanceof KeyValueCache cache) || cache.owner != mixer) {
+            throw new InputException("cache: it was started by another layer; use one from this layer's start");
+        }
+        if (cache.batch() != x.dim(0)) {
+            throw new InputException(
+                    "cache: it holds "
+                            + cache.batch()
+                            + " sequences and the input is "
+                            + x.shape()
+                            + "; the batch must stay the same");
+        }
+        return cache;
     }
 
     /// The cache with more tokens: `[B, n, G, Dk]` and `[B, n, G, Dv]`.

@@ -95,7 +95,7 @@ class AttentionLawTest {
 
     @Test
     void crossAttentionToItselfIsSelfAttention() {
-        Attention.Spec spec = Attention.grouped(4, 2).pattern(Patterns.full()).bias(true);
+        AttentionSpec spec = Attention.grouped(4, 2).pattern(Patterns.full()).bias(true);
         Attention self = Tensors.layer(spec, D);
         Attention cross = Tensors.layer(spec.contextWidth(D), D, Tensors.weights(self));
         equal(cross.forward(X, X, null), self.forward(X));

@@ -50,7 +50,7 @@ class AttentionRefusalTest {
 
     @Test
     void choicesOutOfRangeAreRefused() {
-        Attention.Spec spec = Attention.multiHead(2);
+        AttentionSpec spec = Attention.multiHead(2);
         assertThatThrownBy(() -> spec.headWidth(0)).isInstanceOf(ConfigException.class);
         assertThatThrownBy(() -> spec.contextWidth(-1)).isInstanceOf(ConfigException.class);
         assertThatThrownBy(() -> spec.dropout(1)).isInstanceOf(ConfigException.class);
@@ -103,7 +103,7 @@ class AttentionRefusalTest {
 
     @Test
     void causalQueriesWithoutAnyKeyMustBeAccepted() {
-        Attention.Spec spec = Attention.multiHead(3).contextWidth(5);
+        AttentionSpec spec = Attention.multiHead(3).contextWidth(5);
         Tensor context = Tensors.random("c", 2, 4, 5);
         assertThatThrownBy(() -> Tensors.layer(spec, 12).forward(X, context, null))
                 .isInstanceOf(InputException.class)

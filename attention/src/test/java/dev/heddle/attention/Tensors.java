@@ -23,7 +23,7 @@ final class Tensors {
     }
 
     /// A layer with random weights, biases included.
-    static Attention layer(Attention.Spec spec, int width) {
+    static Attention layer(AttentionSpec spec, int width) {
         Attention layer = spec.initialiser(Initialiser.normal(0.4)).create(width, Seed.of(3));
         layer.convert(DType.F64);
         Map<String, Tensor> weights = new LinkedHashMap<>();
@@ -40,7 +40,7 @@ final class Tensors {
     }
 
     /// A layer with given weights.
-    static Attention layer(Attention.Spec spec, int width, Map<String, Tensor> weights) {
+    static Attention layer(AttentionSpec spec, int width, Map<String, Tensor> weights) {
         Attention layer = spec.create(width, Seed.of(5));
         layer.convert(DType.F64);
         layer.load(weights);

@@ -1,6 +1,7 @@
 package dev.heddle.models;
 
 import dev.heddle.attention.Attention;
+import dev.heddle.attention.AttentionSpec;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.core.catalog.StackPart;
 import dev.heddle.core.error.ConfigException;
@@ -173,8 +174,8 @@ public final class DecoderStackBuilder {
 
     private TokenMixer.Factory placedMixer() {
         TokenMixer.Factory choice = chosen("mixer", mixer);
-        if (choice instanceof Attention.Spec attention) {
-            Attention.Spec placed =
+        if (choice instanceof AttentionSpec attention) {
+            AttentionSpec placed =
                     switch (attentionPosition) {
                         case QueryKeyPosition.Factory onQueriesAndKeys -> attention.position(onQueriesAndKeys);
                         case ScorePosition.Factory onScores -> attention.position(onScores);

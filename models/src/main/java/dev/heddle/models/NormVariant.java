@@ -1,6 +1,7 @@
 package dev.heddle.models;
 
 import dev.heddle.attention.Attention;
+import dev.heddle.attention.AttentionSpec;
 import dev.heddle.attention.pattern.Patterns;
 import dev.heddle.core.catalog.Config;
 import dev.heddle.core.catalog.Cost;
@@ -106,7 +107,7 @@ final class NormVariant {
         Norm.Factory norm = factory(config.text("norm"), config, true);
         Placement placement = Placement.of(config.text("placement"), config.number("alpha"));
         boolean inner = placement instanceof Placement.SubLn;
-        Attention.Spec attention =
+        AttentionSpec attention =
                 Attention.multiHead(config.integer("heads")).pattern(causal ? Patterns.causal() : Patterns.full());
         Mlp.Spec mlp = Mlp.hidden(hidden).bias(false).activation(Activation.of(config.text("activation")));
         var stack =

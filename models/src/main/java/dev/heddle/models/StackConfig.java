@@ -1,6 +1,7 @@
 package dev.heddle.models;
 
 import dev.heddle.attention.Attention;
+import dev.heddle.attention.AttentionSpec;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.core.catalog.Catalog;
 import dev.heddle.core.catalog.Config;
@@ -106,7 +107,7 @@ public record StackConfig(
         boolean placed = parts.stream().anyMatch(StackConfig::isPosition);
         boolean attends =
                 parts.stream().noneMatch(TokenMixer.Factory.class::isInstance)
-                        || parts.stream().anyMatch(Attention.Spec.class::isInstance);
+                        || parts.stream().anyMatch(AttentionSpec.class::isInstance);
         if (attends && !placed) {
             builder.with(Rope.base(ROPE_BASE));
         }
