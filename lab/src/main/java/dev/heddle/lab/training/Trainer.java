@@ -77,6 +77,7 @@ public final class Trainer {
                 evaluate(step, last);
             }
             if (step > 0 && (last || step % settings.checkpointEvery() == 0)) {
+                refuseIfBroken(step, validation.loss(forward, 1));
                 listener.onCheckpoint(state);
             }
             if (last) {
@@ -89,6 +90,7 @@ public final class Trainer {
     private void evaluate(int step, boolean last) {
         boolean all = last || settings.evaluationWindows() == 0;
         double loss = all ? validation.loss(forward) : validation.loss(forward, settings.evaluationWindows());
+        refuseIfBroken(step, loss);
         History.Point point = new History.Point(step, loss);
         state.history().addEvaluation(point);
         listener.onEvaluation(point, state.history());
@@ -116,6 +118,13 @@ public final class Trainer {
         }
         state.history().addStep(loss, (System.nanoTime() - start) * 1e-9);
         listener.onStep(step + 1, loss);
+    }
+
+    // An update can break a model that the loss before it showed in order; such a model must not replace a saved one.
+    private void refuseIfBroken(int step, double validationLoss) {
+        if (!Double.isFinite(validationLoss)) {
+            throw notFinite(step, "the validation loss is " + validationLoss, firstBadParameter());
+        }
     }
 
     private static NumericException notFinite(int step, String what, String where) {

@@ -15,6 +15,8 @@ import dev.heddle.lab.corpus.TokenSplit;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -150,6 +152,39 @@ class TrainerTest {
                 .hasMessageContaining("parameter 'output.bias'")
                 .hasMessageContaining("checkpoint");
         assertThat(steps).containsExactly(1, 2, 3);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {4, 5, 20})
+    void aModelThatTheLastUpdateBrokeIsNotSaved(int step) {
+        Bigram model = bigram();
+        List<Integer> saved = new ArrayList<>();
+        List<Integer> evaluated = new ArrayList<>();
+        TrainingListener breaks =
+                new TrainingListener() {
+                    @Override
+                    public void onStep(int done, double loss) {
+                        if (done == step) {
+                            model.parameters().get("output.bias").value().fill(Double.NaN);
+                        }
+                    }
+
+                    @Override
+                    public void onCheckpoint(TrainingState state) {
+                        saved.add(state.history().steps());
+                    }
+
+                    @Override
+                    public void onEvaluation(History.Point point, History history) {
+                        evaluated.add(point.step());
+                    }
+                };
+        assertThatThrownBy(() -> trainer(model, settings(20), breaks).run())
+                .isInstanceOf(NumericException.class)
+                .hasMessageContaining("at step " + step)
+                .hasMessageContaining("parameter 'output.bias'");
+        assertThat(saved).doesNotContain(step);
+        assertThat(evaluated).doesNotContain(step);
     }
 
     @Test
