@@ -40,7 +40,6 @@ class ArchitectureTest {
                 .resideInAPackage("dev.heddle." + module + "..")
                 .should()
                 .onlyDependOnClassesThat(resideOutsideOfPackage("dev.heddle..").or(resideInAnyPackage(packages)))
-                .allowEmptyShould(true)
                 .check(HEDDLE);
     }
 
