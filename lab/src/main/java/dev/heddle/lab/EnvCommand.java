@@ -1,5 +1,7 @@
 package dev.heddle.lab;
 
+import dev.heddle.lab.environment.Environment;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;

@@ -2,6 +2,7 @@ package dev.heddle.lab;
 
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
+import dev.heddle.lab.environment.Version;
 
 import picocli.CommandLine;
 import picocli.CommandLine.Command;

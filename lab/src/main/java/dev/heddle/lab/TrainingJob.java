@@ -7,6 +7,7 @@ import dev.heddle.lab.compare.Provenance;
 import dev.heddle.lab.corpus.Alphabet;
 import dev.heddle.lab.corpus.Corpus;
 import dev.heddle.lab.corpus.TokenSplit;
+import dev.heddle.lab.environment.Progress;
 import dev.heddle.lab.training.History;
 import dev.heddle.lab.training.Trainer;
 import dev.heddle.lab.training.TrainingListener;

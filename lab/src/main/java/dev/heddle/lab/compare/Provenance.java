@@ -1,8 +1,8 @@
 package dev.heddle.lab.compare;
 
 import dev.heddle.core.catalog.Config;
-import dev.heddle.lab.Environment;
 import dev.heddle.lab.corpus.Corpus;
+import dev.heddle.lab.environment.Environment;
 
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;

@@ -1,4 +1,4 @@
-package dev.heddle.lab;
+package dev.heddle.lab.environment;
 
 import picocli.CommandLine.IVersionProvider;
 
@@ -7,10 +7,10 @@ import java.io.UncheckedIOException;
 import java.util.Properties;
 
 /// Heddle's version, as the build wrote it.
-final class Version implements IVersionProvider {
+public final class Version implements IVersionProvider {
     static String number() {
         var properties = new Properties();
-        try (var in = Version.class.getResourceAsStream("version.properties")) {
+        try (var in = Version.class.getResourceAsStream("/dev/heddle/lab/version.properties")) {
             properties.load(in);
         } catch (IOException e) {
             throw new UncheckedIOException(e);

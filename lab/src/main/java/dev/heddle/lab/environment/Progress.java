@@ -1,4 +1,4 @@
-package dev.heddle.lab;
+package dev.heddle.lab.environment;
 
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;

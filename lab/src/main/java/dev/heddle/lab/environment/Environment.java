@@ -1,4 +1,4 @@
-package dev.heddle.lab;
+package dev.heddle.lab.environment;
 
 import dev.heddle.core.kernel.Blas;
 import dev.heddle.core.kernel.KernelProvider;
