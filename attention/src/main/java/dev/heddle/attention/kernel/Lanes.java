@@ -57,6 +57,20 @@ final class Lanes {
         return (size + 15) & -16;
     }
 
+    /// The sum of one vector's lanes, stored from `at` on, in an order of our own: that of `reduceLanes` is unspecified
+    /// and changes when a method is compiled, and with it the last bits.
+    static float sum(float[] lanes, int at) {
+        float sum = four(lanes, at);
+        for (int n = 4; n < COUNT; n += 4) {
+            sum += four(lanes, at + n);
+        }
+        return sum;
+    }
+
+    private static float four(float[] lanes, int at) {
+        return (lanes[at] + lanes[at + 2]) + (lanes[at + 1] + lanes[at + 3]);
+    }
+
     /// `2^x` to a relative error of 1e-7 for x ≤ 127; exactly 1 at 0, exactly 0 below −127 and at −∞.
     static FloatVector exp2(FloatVector value) {
         FloatVector x = value.blend(LOWEST, value.compare(VectorOperators.LT, LOWEST));

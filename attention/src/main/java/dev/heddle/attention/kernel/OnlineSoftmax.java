@@ -135,7 +135,7 @@ final class OnlineSoftmax {
 
     /// The sum of the powers of a row; 0 for a query without an allowed key.
     float sum(int row) {
-        return FloatVector.fromArray(FLOATS, sums, row * SUMS).reduceLanes(VectorOperators.ADD);
+        return Lanes.sum(sums, row * SUMS);
     }
 
     /// The natural log-sum-exp of a row with this sum.

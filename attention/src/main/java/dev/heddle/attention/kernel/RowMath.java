@@ -61,13 +61,15 @@ final class RowMath {
         }
     }
 
-    static float dot(long a, long b, int count) {
+    /// @param lanes room for a vector
+    static float dot(long a, long b, int count, float[] lanes) {
         FloatVector sums = FloatVector.zero(FLOATS);
         int d = 0;
         for (; d + COUNT <= count; d += COUNT) {
             sums = Lanes.load(a + (long) Float.BYTES * d).fma(Lanes.load(b + (long) Float.BYTES * d), sums);
         }
-        float sum = sums.reduceLanes(VectorOperators.ADD);
+        sums.intoArray(lanes, 0);
+        float sum = Lanes.sum(lanes, 0);
         for (; d < count; d++) {
             sum += Native.getFloat(a + (long) Float.BYTES * d) * Native.getFloat(b + (long) Float.BYTES * d);
         }

@@ -12,7 +12,6 @@ import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /// One query a sequence (decoding): no tile is used twice, so nothing is packed, and every key and value is read once for
 /// all the query heads that share it. All heads go through a tile of keys together, because a cache holds the heads of a
@@ -52,6 +51,7 @@ final class SingleQuery {
     private static final class Work {
         static final ThreadLocal<Work> OWN = ThreadLocal.withInitial(Work::new);
 
+        final float[] lanes = new float[COUNT];
         float[] queries = new float[0];
         float[] scores = new float[0];
         long[] bits = new long[0];
@@ -112,7 +112,7 @@ final class SingleQuery {
         for (int j = 0; j < k1 - k0; j++) {
             for (int g = 0; g < shape.kvHeads(); g++) {
                 if ((w.groupBits[g] >>> j & 1) != 0) {
-                    dots(w.queries, g * group, group, k.f32(b, g, k0 + j), w.scores, j);
+                    dots(w.queries, g * group, group, k.f32(b, g, k0 + j), w.lanes, w.scores, j);
                 }
             }
         }
@@ -159,7 +159,7 @@ final class SingleQuery {
     }
 
     /// The dot products of one key with the queries of its group, to column `j` of the scores.
-    private void dots(float[] queries, int first, int group, long key, float[] out, int j) {
+    private void dots(float[] queries, int first, int group, long key, float[] lanes, float[] out, int j) {
         int width = shape.width();
         int whole = width - width % COUNT;
         for (int h = first; h < first + group; h++) {
@@ -170,7 +170,8 @@ final class SingleQuery {
                         FloatVector.fromArray(FLOATS, queries, at + d)
                                 .fma(Lanes.load(key + (long) Float.BYTES * d), sums);
             }
-            float sum = sums.reduceLanes(VectorOperators.ADD);
+            sums.intoArray(lanes, 0);
+            float sum = Lanes.sum(lanes, 0);
             for (int d = whole; d < width; d++) {
                 sum += queries[at + d] * Native.getFloat(key + (long) Float.BYTES * d);
             }

@@ -169,8 +169,9 @@ final class TiledBackward {
 
     /// δ = Σ_d dy·y − dlse, the part of the score gradient that a query's pairs share.
     private void deltas(Heads y, long dlse, int b, int h) {
+        float[] lanes = new float[Lanes.COUNT];
         for (int i = 0; i < shape.queries(); i++) {
-            float dot = RowMath.dot(dy.f32(b, h, i), y.f32(b, h, i), valueWidth);
+            float dot = RowMath.dot(dy.f32(b, h, i), y.f32(b, h, i), valueWidth, lanes);
             float shift = dlse == 0 ? 0 : Native.getFloat(dlse + Float.BYTES * row(b, h, i));
             Native.setFloat(delta.address() + Float.BYTES * row(b, h, i), dot - shift);
         }
