@@ -217,6 +217,6 @@ public final class AttentionCatalog implements CatalogProvider {
             spec = spec.headWidth(config.integer("head_dim"));
         }
         Attention attention = spec.create(config.integer("d_model"), seed);
-        return new LocalSubject(new AttentionSubject(attention, LOCAL_NAMES), attention);
+        return new PatternLayerSubject(new AttentionSubject(attention, LOCAL_NAMES), attention);
     }
 }

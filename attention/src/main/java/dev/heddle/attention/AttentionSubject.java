@@ -1,9 +1,10 @@
 package dev.heddle.attention;
 
+import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.LazyOutputs;
-import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.nn.Module;
@@ -22,7 +23,7 @@ import java.util.Map;
 
 /// An [Attention] layer as the catalogue knows it: inputs `x`, `context`, `key_mask`; outputs `y` and, when asked for,
 /// the probabilities `attn` `[B, H, N, M]` and what a cache holds, `k_cache` and `v_cache` `[B, G, M, Dh]`.
-final class AttentionSubject implements Subject {
+final class AttentionSubject implements PatternSubject {
     private final Attention attention;
     private final Map<String, String> names;
 
@@ -30,6 +31,16 @@ final class AttentionSubject implements Subject {
     AttentionSubject(Attention attention, Map<String, String> names) {
         this.attention = attention;
         this.names = names;
+    }
+
+    @Override
+    public AttentionPattern pattern(int length) {
+        return attention.spec().pattern();
+    }
+
+    @Override
+    public int heads() {
+        return attention.spec().heads();
     }
 
     @Override

@@ -12,6 +12,7 @@ import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.Schema;
 import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.nn.Module;

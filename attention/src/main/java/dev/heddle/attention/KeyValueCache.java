@@ -65,14 +65,14 @@ public final class KeyValueCache implements MixerState {
     /// @param owner who may read it
     /// @param keys `[B, capacity, G, Dk]`
     /// @param values `[B, capacity, G, Dv]`
-    static KeyValueCache empty(Object owner, Shape keys, Shape values, DType dtype) {
+    public static KeyValueCache empty(Object owner, Shape keys, Shape values, DType dtype) {
         return new KeyValueCache(owner, Store.allocate(keys, values, dtype), 0);
     }
 
     /// The state as the cache that `mixer` can continue with `x`.
     ///
     /// @throws InputException if it was started by another layer or for another batch
-    static KeyValueCache of(Object mixer, MixerState state, Tensor x) {
+    public static KeyValueCache of(Object mixer, MixerState state, Tensor x) {
         if (!(state instanceof KeyValueCache cache) || cache.owner != mixer) {
             throw new InputException("cache: it was started by another layer; use one from this layer's start");
         }
@@ -90,7 +90,7 @@ public final class KeyValueCache implements MixerState {
     /// The cache with more tokens: `[B, n, G, Dk]` and `[B, n, G, Dv]`.
     ///
     /// @throws ShapeException if they are of another batch, number of heads, width or type
-    KeyValueCache append(Tensor keys, Tensor values) {
+    public KeyValueCache append(Tensor keys, Tensor values) {
         check("keys", keys, store.keys);
         check("values", values, store.values);
         int after = Math.addExact(length, keys.dim(1));
@@ -169,11 +169,12 @@ public final class KeyValueCache implements MixerState {
     }
 
     /// The memory of the keys, of which the first [#length()] tokens of each sequence are this cache's.
-    Tensor keyMemory() {
+    public Tensor keyMemory() {
         return store.keys;
     }
 
-    Tensor valueMemory() {
+    /// The memory of the values, likewise.
+    public Tensor valueMemory() {
         return store.values;
     }
 }

@@ -3,6 +3,7 @@ package dev.heddle.positional;
 import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.nn.Initialiser;
 import dev.heddle.core.nn.Module;
@@ -41,7 +42,7 @@ final class AdditiveSubject implements Subject {
     @Override
     public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
         Tensor x = SubjectInputs.tensor(inputs, "x", 3);
-        Positions positions = SubjectInputs.positions(inputs, offset, x.dim(1));
+        Positions positions = Positions.input(inputs, offset, x.dim(1));
         Map<String, Tensor> outputs = new LinkedHashMap<>();
         outputs.put("y", encoding.apply(x, positions));
         if (encoding instanceof Sinusoidal sinusoids) {

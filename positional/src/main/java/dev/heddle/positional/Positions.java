@@ -6,6 +6,7 @@ import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
 
 import java.util.Arrays;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 /// The absolute positions of a run of tokens: 0..N−1 for a whole sequence, an offset for cached decoding, any numbers
@@ -43,6 +44,12 @@ public final class Positions {
             throw new InputException("positions: found " + values + "; whole numbers (I32) are needed");
         }
         return of(values.toInts());
+    }
+
+    /// The input `positions` of a catalogue subject, or `offset, offset + 1, …`.
+    static Positions input(Map<String, Tensor> inputs, int offset, int tokens) {
+        Tensor given = inputs.get("positions");
+        return given == null ? range(offset, tokens) : of(given);
     }
 
     /// The positions of a padded batch: every token counts those before it that are not padding, so that a sequence

@@ -4,6 +4,7 @@ import dev.heddle.core.catalog.Config;
 import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.nn.Initialiser;
 import dev.heddle.core.nn.Module;
@@ -82,7 +83,7 @@ final class RotaryAttentionSubject implements Subject {
     public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
         Tensor x = SubjectInputs.tensor(inputs, "x", 3);
         int length = x.dim(1);
-        Positions positions = SubjectInputs.positions(inputs, 0, length);
+        Positions positions = Positions.input(inputs, 0, length);
         var result =
                 MaterialisedAttention.attend(
                         rope.onQueries(heads(projections.query.apply(x)), positions),

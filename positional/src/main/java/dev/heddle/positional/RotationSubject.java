@@ -3,6 +3,7 @@ package dev.heddle.positional;
 import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.nn.Initialiser;
 import dev.heddle.core.nn.Module;
 import dev.heddle.core.ops.Layout;
@@ -35,7 +36,7 @@ final class RotationSubject implements Subject {
     @Override
     public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
         Tensor x = SubjectInputs.tensor(inputs, "x", 4);
-        Positions positions = SubjectInputs.positions(inputs, 0, x.dim(2));
+        Positions positions = Positions.input(inputs, 0, x.dim(2));
         Tensor rotated = rope.onQueries(Layout.permute(x, 0, 2, 1, 3), positions);
         Map<String, Tensor> outputs = new LinkedHashMap<>();
         outputs.put("y", Layout.permute(rotated, 0, 2, 1, 3));

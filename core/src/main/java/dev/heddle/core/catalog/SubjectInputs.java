@@ -1,4 +1,4 @@
-package dev.heddle.attention;
+package dev.heddle.core.catalog;
 
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
@@ -10,11 +10,16 @@ import dev.heddle.core.tensor.Tensor;
 
 import java.util.Map;
 
-/// Reads and draws the named inputs of catalogue subjects.
-final class SubjectInputs {
+/// Reads and draws the named inputs of a [Subject].
+public final class SubjectInputs {
     private SubjectInputs() {}
 
-    static Tensor tensor(Map<String, Tensor> inputs, String name, int rank) {
+    /// The input of this name.
+    ///
+    /// @param rank axes it must have
+    /// @throws InputException if it is missing
+    /// @throws ShapeException if it has other axes or is not floating
+    public static Tensor tensor(Map<String, Tensor> inputs, String name, int rank) {
         Tensor input = inputs.get(name);
         if (input == null) {
             throw new InputException("input " + name + ": missing; inputs given: " + inputs.keySet());
@@ -25,12 +30,13 @@ final class SubjectInputs {
         return input;
     }
 
-    static Tensor normal(Shape shape, DType dtype, Seed seed) {
+    /// Standard Gaussian numbers.
+    public static Tensor normal(Shape shape, DType dtype, Seed seed) {
         return Initialiser.normal(1).create(shape, seed).cast(dtype);
     }
 
     /// A mask `[B, M]` of sequences that end in ever more padding; the first one has none.
-    static Tensor padding(int batch, int keys) {
+    public static Tensor padding(int batch, int keys) {
         boolean[] real = new boolean[batch * keys];
         for (int b = 0; b < batch; b++) {
             for (int j = 0; j < keys; j++) {

@@ -2,10 +2,10 @@ package dev.heddle.attention;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.LazyOutputs;
-import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.nn.Module;
 import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
@@ -17,7 +17,17 @@ import java.util.Map;
 
 /// An [AttentionSubject] whose pattern is the point: it shows the pattern as `mask` `[N, N]` and its number of `pairs`,
 /// and the rows of padded tokens are zero.
-record LocalSubject(AttentionSubject layer, Attention attention) implements Subject {
+record PatternLayerSubject(AttentionSubject layer, Attention attention) implements PatternSubject {
+    @Override
+    public AttentionPattern pattern(int length) {
+        return attention.spec().pattern();
+    }
+
+    @Override
+    public int heads() {
+        return attention.spec().heads();
+    }
+
     @Override
     public Module module() {
         return layer.module();
