@@ -22,13 +22,15 @@ final class BiasGradient {
 
     private final AttentionCall call;
     private final AttentionShape shape;
+    private final Pass pass;
     private final long target;
     private final int chunks;
     private final int diagonals;
     private final @Nullable Tensor sums;
 
-    BiasGradient(AttentionCall call, long target, int chunks) {
-        this.call = call;
+    BiasGradient(Pass pass, long target, int chunks) {
+        this.pass = pass;
+        this.call = pass.call;
         this.shape = call.shape();
         this.target = target;
         this.chunks = chunks;
@@ -52,7 +54,13 @@ final class BiasGradient {
                 && ((bias.batch() == 0 && shape.batch() > 1) || (bias.head() == 0 && shape.heads() > 1));
     }
 
-    void clear() {
+    /// Sets the whole gradient to zero; every pass then adds to it.
+    static void clear(AttentionCall call, long target) {
+        AttentionShape shape = call.shape();
+        if (target != 0 && call.bias() instanceof ScoreBias.Toeplitz) {
+            long diagonals = (long) shape.queries() + shape.keys() - 1;
+            Native.zero(target, Float.BYTES * shape.heads() * diagonals);
+        }
         if (target != 0 && call.bias() instanceof ScoreBias.Dense bias) {
             for (int b = 0; b < (bias.batch() == 0 ? 1 : shape.batch()); b++) {
                 for (int h = 0; h < (bias.head() == 0 ? 1 : shape.heads()); h++) {
@@ -66,8 +74,15 @@ final class BiasGradient {
     }
 
     /// Adds one query's row of score gradients; places of keys that it may not see hold 0.
+    ///
+    /// @param i place of the query
+    /// @param k0 place of the first key
     void add(float[] dt, int at, int b, int h, int i, int k0, int chunk) {
         if (target == 0) {
+            return;
+        }
+        if (!pass.isNatural()) {
+            addGathered(dt, at, b, h, pass.query(i), k0, chunk);
             return;
         }
         switch (call.bias()) {
@@ -79,16 +94,47 @@ final class BiasGradient {
             case ScoreBias.Dense bias -> {
                 long to = target + Float.BYTES * bias.index(b, h, i, k0);
                 if (bias.key() == 0) {
-                    float sum = 0;
-                    for (int n = at; n < at + TILE; n++) {
-                        sum += dt[n];
-                    }
-                    Native.setFloat(to, Native.getFloat(to) + sum);
+                    addAll(dt, at, to);
                 } else {
                     addRow(dt, at, to, Math.min(TILE, shape.keys() - k0));
                 }
             }
         }
+    }
+
+    private void addGathered(float[] dt, int at, int b, int h, int i, int k0, int chunk) {
+        int keys = Math.min(TILE, pass.keys - k0);
+        switch (call.bias()) {
+            case ScoreBias.None none -> {}
+            case ScoreBias.Toeplitz bias -> {
+                long to = sumsOf(chunk, b, h) + Float.BYTES * TileScores.diagonal(shape, 0, i, 0);
+                for (int n = 0; n < keys; n++) {
+                    addOne(dt[at + n], to + (long) Float.BYTES * pass.key(k0 + n));
+                }
+            }
+            case ScoreBias.Dense bias -> {
+                long to = target + Float.BYTES * bias.index(b, h, i, 0);
+                if (bias.key() == 0) {
+                    addAll(dt, at, to);
+                    return;
+                }
+                for (int n = 0; n < keys; n++) {
+                    addOne(dt[at + n], to + Float.BYTES * bias.key() * pass.key(k0 + n));
+                }
+            }
+        }
+    }
+
+    private static void addOne(float value, long to) {
+        Native.setFloat(to, Native.getFloat(to) + value);
+    }
+
+    private static void addAll(float[] dt, int at, long to) {
+        float sum = 0;
+        for (int n = at; n < at + TILE; n++) {
+            sum += dt[n];
+        }
+        addOne(sum, to);
     }
 
     private long sumsOf(int chunk, int b, int h) {
@@ -108,7 +154,7 @@ final class BiasGradient {
         }
     }
 
-    /// Adds up the sums of a Toeplitz bias.
+    /// Adds the sums of a Toeplitz bias to its gradient.
     void sum() {
         if (sums == null) {
             return;
@@ -121,7 +167,7 @@ final class BiasGradient {
                         sum += Native.getFloat(sumsOf(chunk, b, h) + (long) Float.BYTES * t);
                     }
                 }
-                Native.setFloat(target + Float.BYTES * ((long) h * diagonals + t), (float) sum);
+                addOne((float) sum, target + Float.BYTES * ((long) h * diagonals + t));
             }
         }
     }

@@ -13,7 +13,7 @@ import jdk.incubator.vector.VectorOperators;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/// Keys or values copied once per call into tiles of [#TILE] tokens, so that the inner loops read them without strides
+/// Keys or values copied once per pass, in the order of its places, into tiles of [#TILE] tokens, so that the inner loops read them without strides
 /// (rows that lie a power of two apart fall into few cache sets). The memory is the current scope's. The places of tokens beyond the last are zero.
 final class PackedTiles {
     /// Tokens in a tile.
@@ -25,7 +25,9 @@ final class PackedTiles {
     private static final long LOW = 0xFFFF_FFFFL;
 
     private final Heads source;
+    private final Pass pass;
     private final int heads;
+    private final int[] places;
     private final int tokens;
     private final int width;
     private final boolean transposed;
@@ -34,10 +36,16 @@ final class PackedTiles {
     private final Tensor memory;
     private final boolean[] finite;
 
-    private PackedTiles(Heads source, int batch, int heads, int tokens, int width, boolean transposed) {
+    private PackedTiles(Heads source, Pass pass, int width, boolean transposed) {
         this.source = source;
-        this.heads = heads;
-        this.tokens = tokens;
+        this.pass = pass;
+        heads = pass.kvHeads.length;
+        tokens = pass.keys;
+        places = new int[pass.shape.kvHeads()];
+        for (int i = 0; i < heads; i++) {
+            places[pass.kvHeads[i]] = i;
+        }
+        int batch = pass.shape.batch();
         this.width = width;
         this.transposed = transposed;
         tiles = count(tokens);
@@ -47,13 +55,13 @@ final class PackedTiles {
     }
 
     /// Tiles `[width][64]`: element `[d, j]` of a tile is feature `d` of its token `j`.
-    static PackedTiles transposed(Heads source, int batch, int heads, int tokens, int width) {
-        return new PackedTiles(source, batch, heads, tokens, width, true);
+    static PackedTiles transposed(Heads source, Pass pass, int width) {
+        return new PackedTiles(source, pass, width, true);
     }
 
     /// Tiles `[64][padded width]`, one token a row.
-    static PackedTiles rows(Heads source, int batch, int heads, int tokens, int width) {
-        return new PackedTiles(source, batch, heads, tokens, width, false);
+    static PackedTiles rows(Heads source, Pass pass, int width) {
+        return new PackedTiles(source, pass, width, false);
     }
 
     /// The number of tiles that hold `tokens`.
@@ -93,8 +101,8 @@ final class PackedTiles {
         }
     }
 
-    private long row(int head, int token) {
-        return source.f32(head / heads, head % heads, token);
+    private long row(int head, int place) {
+        return source.f32(head / heads, pass.kvHeads[head % heads], pass.key(place));
     }
 
     private boolean copyRows(int head, int first, int count, long to) {
@@ -165,11 +173,11 @@ final class PackedTiles {
 
     /// The address of a tile.
     long tile(int b, int head, int tile) {
-        return memory.address() + ((long) (b * heads + head) * tiles + tile) * tileFloats * Float.BYTES;
+        return memory.address() + ((long) (b * heads + places[head]) * tiles + tile) * tileFloats * Float.BYTES;
     }
 
     /// Whether a tile of rows is free of NaN and infinity. (What comes of transposed tiles is masked afterwards.)
     boolean finite(int b, int head, int tile) {
-        return finite[(b * heads + head) * tiles + tile];
+        return finite[(b * heads + places[head]) * tiles + tile];
     }
 }

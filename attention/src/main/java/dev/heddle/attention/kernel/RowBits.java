@@ -12,26 +12,40 @@ final class RowBits {
         this.rows = new long[rows];
     }
 
-    /// Computes the words of `count` queries from `i0` and the keys from `k0`; false if no pair is allowed.
-    boolean fill(AttentionCall call, Tile kind, int b, int h, int i0, int count, int k0) {
-        AttentionPattern pattern = call.pattern();
-        int query = i0 + call.shape().offset();
-        int keys = Math.min(PackedTiles.TILE, call.shape().keys() - k0);
+    /// Computes the words of `count` places of queries from `i0` and of keys from `k0`; false if no pair is allowed.
+    boolean fill(Pass pass, Tile kind, int b, int h, int i0, int count, int k0) {
+        int query = i0 + pass.offset;
+        int keys = Math.min(PackedTiles.TILE, pass.keys - k0);
+        PairMask mask = pass.call.mask();
+        boolean maskByKey = mask != null && mask.query() == 0;
         long inside = AttentionPattern.firstBits(keys);
-        PairMask mask = call.mask();
+        if (maskByKey) {
+            inside &= maskBits(pass, mask.row(b, h, 0), k0, keys);
+        }
         long any = 0;
         for (int r = 0; r < rows.length; r++) {
             long bits = r < count ? inside : 0;
             if (bits != 0 && kind == Tile.PARTIAL) {
-                bits &= pattern.bits(h, query + r, k0);
+                bits &= pass.pattern.bits(h, query + r, k0);
             }
-            if (bits != 0 && mask != null) {
-                bits &= PairMask.bits(mask.row(b, h, i0 + r) + k0, keys);
+            if (bits != 0 && mask != null && !maskByKey) {
+                bits &= maskBits(pass, mask.row(b, h, pass.query(i0 + r)), k0, keys);
             }
             rows[r] = bits;
             any |= bits;
         }
         return any != 0;
+    }
+
+    private static long maskBits(Pass pass, long row, int k0, int keys) {
+        if (pass.isNatural()) {
+            return PairMask.bits(row + k0, keys);
+        }
+        long bits = 0;
+        for (int t = 0; t < keys; t++) {
+            bits |= PairMask.bits(row + pass.key(k0 + t), 1) << t;
+        }
+        return bits;
     }
 
     /// The keys that any query of the panel starting at row `r` may see.

@@ -45,6 +45,22 @@ final class RowMath {
         }
     }
 
+    /// As [#writeScaled], added to what is there.
+    static void addScaledTo(float[] from, int at, float factor, long to, int count) {
+        int d = 0;
+        for (; d + COUNT <= count; d += COUNT) {
+            long place = to + (long) Float.BYTES * d;
+            Lanes.store(
+                    FloatVector.fromArray(FLOATS, from, at + d)
+                            .fma(FloatVector.broadcast(FLOATS, factor), Lanes.load(place)),
+                    place);
+        }
+        for (; d < count; d++) {
+            long place = to + (long) Float.BYTES * d;
+            Native.setFloat(place, Native.getFloat(place) + from[at + d] * factor);
+        }
+    }
+
     /// `sum += row` over the whole (padded) array.
     static void addTo(float[] sum, long row) {
         for (int d = 0; d < sum.length; d += COUNT) {

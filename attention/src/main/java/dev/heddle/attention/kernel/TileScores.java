@@ -32,6 +32,21 @@ final class TileScores {
     }
 
     /// Caps one row of scores and adds its bias. The row of `tanh` is kept in `caps` at the same place, unless null.
+    ///
+    /// @param i place of the query
+    /// @param k0 place of the first key
+    void finish(float[] s, int at, float @Nullable [] caps, Pass pass, int b, int h, int i, int k0) {
+        if (pass.isNatural()) {
+            finish(s, at, caps, b, h, i, k0);
+            return;
+        }
+        if (call.softcap() > 0) {
+            cap(s, at, caps);
+        }
+        addGathered(s, at, pass, b, h, pass.query(i), k0);
+    }
+
+    /// As above where places are tokens.
     void finish(float[] s, int at, float @Nullable [] caps, int b, int h, int i, int k0) {
         if (call.softcap() > 0) {
             cap(s, at, caps);
@@ -51,6 +66,29 @@ final class TileScores {
                 }
             }
         }
+    }
+
+    private void addGathered(float[] s, int at, Pass pass, int b, int h, int i, int k0) {
+        int keys = Math.min(TILE, pass.keys - k0);
+        switch (call.bias()) {
+            case ScoreBias.None none -> {}
+            case ScoreBias.Toeplitz bias -> {
+                long first = diagonal(call.shape(), h, i, 0);
+                for (int n = 0; n < keys; n++) {
+                    s[at + n] += element(bias.address(), first + pass.key(k0 + n));
+                }
+            }
+            case ScoreBias.Dense bias -> {
+                for (int n = 0; n < keys; n++) {
+                    int key = bias.key() == 0 ? 0 : pass.key(k0 + n);
+                    s[at + n] += element(bias.address(), bias.index(b, h, i, key));
+                }
+            }
+        }
+    }
+
+    private static float element(long address, long index) {
+        return Native.getFloat(address + Float.BYTES * index) * Lanes.LOG2_E;
     }
 
     /// The index of the pair `(i, j)` in a Toeplitz bias.

@@ -34,6 +34,8 @@ final class TiledBackward {
     /// Enough tasks to keep the threads of a workstation evenly busy; more only cost memory.
     private static final int TASKS = 16;
 
+    private final Pass pass;
+    private final boolean adds;
     private final AttentionCall call;
     private final AttentionShape shape;
     private final TileScores scores;
@@ -53,21 +55,29 @@ final class TiledBackward {
     private final int valueWidth;
     private final int paddedWidth;
     private final int paddedValueWidth;
+    private final int owners;
     private final int chunks;
     private final int chunkTiles;
 
+    /// @param adds whether `dq`, `dk` and `dv` hold what other passes found, to be added to
+    /// @param delta of [#deltas]
     TiledBackward(
-            AttentionCall call,
+            Pass pass,
+            boolean adds,
             Heads q,
             Heads k,
             Heads v,
             long lse,
+            Tensor delta,
             Heads dy,
             Heads dq,
             Heads dk,
             Heads dv,
             long dbias) {
-        this.call = call;
+        this.pass = pass;
+        this.adds = adds;
+        this.delta = delta;
+        this.call = pass.call;
         this.shape = call.shape();
         this.scores = new TileScores(call);
         this.q = q;
@@ -80,18 +90,18 @@ final class TiledBackward {
         valueWidth = shape.valueWidth();
         paddedWidth = Lanes.padded(width);
         paddedValueWidth = Lanes.padded(valueWidth);
-        keyColumns = PackedTiles.transposed(k, shape.batch(), shape.kvHeads(), shape.keys(), width);
-        keyRows = PackedTiles.rows(k, shape.batch(), shape.kvHeads(), shape.keys(), width);
-        valueColumns = PackedTiles.transposed(v, shape.batch(), shape.kvHeads(), shape.keys(), valueWidth);
-        delta = Tensor.uninitialised(DType.F32, shape.batch(), shape.heads(), shape.queries());
-        int tiles = PackedTiles.count(shape.keys());
+        keyColumns = PackedTiles.transposed(k, pass, width);
+        keyRows = PackedTiles.rows(k, pass, width);
+        valueColumns = PackedTiles.transposed(v, pass, valueWidth);
+        owners = shape.batch() * pass.kvHeads.length;
+        int tiles = PackedTiles.count(pass.keys);
         int most = BiasGradient.oneChunk(call, dbias) ? 1 : Math.max(1, (tiles + BLOCK - 1) / BLOCK);
-        int wanted = (TASKS + shape.batch() * shape.kvHeads() - 1) / (shape.batch() * shape.kvHeads());
+        int wanted = (TASKS + owners - 1) / owners;
         chunkTiles = (tiles + Math.min(most, wanted) - 1) / Math.min(most, wanted);
         chunks = (tiles + chunkTiles - 1) / chunkTiles;
         queryGradients =
-                Tensor.uninitialised(DType.F32, chunks, shape.batch() * shape.heads(), shape.queries(), paddedWidth);
-        biasGradient = new BiasGradient(call, dbias, chunks);
+                Tensor.uninitialised(DType.F32, chunks, shape.batch() * shape.heads(), pass.queries, paddedWidth);
+        biasGradient = new BiasGradient(pass, dbias, chunks);
     }
 
     /// One thread's arrays, kept from call to call.
@@ -136,56 +146,68 @@ final class TiledBackward {
         }
     }
 
-    void run(Heads y, long dlse) {
-        PackedTiles.fill(keyColumns, keyRows, valueColumns);
+    /// δ = Σ_d dy·y − dlse, the part of the score gradient that a query's pairs share, `[B, H, N]`.
+    static Tensor deltas(AttentionShape shape, Heads y, Heads dy, long dlse) {
+        Tensor delta = Tensor.uninitialised(DType.F32, shape.batch(), shape.heads(), shape.queries());
         Parallel.run(
-                shape.batch() * shape.heads(), head -> deltas(y, dlse, head / shape.heads(), head % shape.heads()));
-        int owners = shape.batch() * shape.kvHeads();
-        biasGradient.clear();
+                shape.batch() * shape.heads(),
+                head -> {
+                    float[] lanes = new float[Lanes.COUNT];
+                    int b = head / shape.heads();
+                    int h = head % shape.heads();
+                    for (int i = 0; i < shape.queries(); i++) {
+                        long at = Float.BYTES * ((long) head * shape.queries() + i);
+                        float dot = RowMath.dot(dy.f32(b, h, i), y.f32(b, h, i), shape.valueWidth(), lanes);
+                        Native.setFloat(delta.address() + at, dlse == 0 ? dot : dot - Native.getFloat(dlse + at));
+                    }
+                });
+        return delta;
+    }
+
+    void run() {
+        PackedTiles.fill(keyColumns, keyRows, valueColumns);
         if (biasGradient.shared()) {
             Parallel.run(
                     chunks,
                     chunk -> {
                         for (int owner = 0; owner < owners; owner++) {
-                            chunk(owner / shape.kvHeads(), owner % shape.kvHeads(), chunk);
+                            chunk(owner, chunk);
                         }
                     });
         } else {
             // Early keys first: under a causal mask they have the most queries.
-            Parallel.run(
-                    owners * chunks,
-                    task -> {
-                        int owner = task % owners;
-                        chunk(owner / shape.kvHeads(), owner % shape.kvHeads(), task / owners);
-                    });
+            Parallel.run(owners * chunks, task -> chunk(task % owners, task / owners));
         }
-        Parallel.run(shape.batch() * shape.heads(), head -> sumQueries(head / shape.heads(), head % shape.heads()));
+        Parallel.run(
+                shape.batch() * pass.heads.length,
+                head -> sumQueries(head / pass.heads.length, pass.heads[head % pass.heads.length]));
         biasGradient.sum();
     }
 
+    private void chunk(int owner, int chunk) {
+        chunk(owner / pass.kvHeads.length, pass.kvHeads[owner % pass.kvHeads.length], chunk);
+    }
+
+    /// The index of a token's entry in `lse` and `delta`.
     private long row(int b, int h, int i) {
         return ((long) b * shape.heads() + h) * shape.queries() + i;
     }
 
-    /// δ = Σ_d dy·y − dlse, the part of the score gradient that a query's pairs share.
-    private void deltas(Heads y, long dlse, int b, int h) {
-        float[] lanes = new float[Lanes.COUNT];
-        for (int i = 0; i < shape.queries(); i++) {
-            float dot = RowMath.dot(dy.f32(b, h, i), y.f32(b, h, i), valueWidth, lanes);
-            float shift = dlse == 0 ? 0 : Native.getFloat(dlse + Float.BYTES * row(b, h, i));
-            Native.setFloat(delta.address() + Float.BYTES * row(b, h, i), dot - shift);
-        }
+    /// The address of a place's sum of query gradients.
+    private long sums(int chunk, int b, int h, int place) {
+        long head = (long) (chunk * shape.batch() + b) * shape.heads() + h;
+        return queryGradients.address() + (long) Float.BYTES * paddedWidth * (head * pass.queries + place);
     }
 
     private void chunk(int b, int g, int chunk) {
         Work w = Work.OWN.get().prepare(width, valueWidth);
-        int last = Math.min((chunk + 1) * chunkTiles, PackedTiles.count(shape.keys()));
+        int last = Math.min((chunk + 1) * chunkTiles, PackedTiles.count(pass.keys));
         for (int t0 = chunk * chunkTiles; t0 < last; t0 += BLOCK) {
             int t1 = Math.min(t0 + BLOCK, last);
             Arrays.fill(w.dk, 0, (t1 - t0) * KEY_ROWS * paddedWidth, 0);
             Arrays.fill(w.dv, 0, (t1 - t0) * KEY_ROWS * paddedValueWidth, 0);
-            for (int h = g * shape.group(); h < (g + 1) * shape.group(); h++) {
-                for (int i0 = 0; i0 < shape.queries(); i0 += ROWS) {
+            for (int h : pass.heads) {
+                for (int i0 = 0; h / shape.group() == g && i0 < pass.queries; i0 += ROWS) {
                     queries(w, b, h, i0, chunk, t0, t1);
                 }
             }
@@ -195,16 +217,12 @@ final class TiledBackward {
 
     /// One tile of queries against a block of key tiles.
     private void queries(Work w, int b, int h, int i0, int chunk, int t0, int t1) {
-        int count = Math.min(ROWS, shape.queries() - i0);
-        int query = i0 + shape.offset();
-        int stop = Math.min(t1 * TILE, shape.keys());
-        KeyRanges ranges = call.pattern().keys(h, query, query + count).intersect(KeyRanges.of((long) t0 * TILE, stop));
+        int count = Math.min(ROWS, pass.queries - i0);
+        int query = i0 + pass.offset;
+        int stop = Math.min(t1 * TILE, pass.keys);
+        KeyRanges ranges = pass.pattern.keys(h, query, query + count).intersect(KeyRanges.of((long) t0 * TILE, stop));
         boolean first = t0 == chunk * chunkTiles;
-        long sums =
-                queryGradients.address()
-                        + (long) Float.BYTES
-                                * paddedWidth
-                                * ((long) chunk * shape.batch() * shape.heads() * shape.queries() + row(b, h, i0));
+        long sums = sums(chunk, b, h, i0);
         if (ranges.count() == 0) {
             if (first) {
                 Native.zero(sums, (long) Float.BYTES * count * paddedWidth);
@@ -234,18 +252,19 @@ final class TiledBackward {
         w.finiteQueries = true;
         w.finiteOutputs = true;
         for (int r = 0; r < count; r++) {
-            long query = q.f32(b, h, i0 + r);
-            long output = dy.f32(b, h, i0 + r);
+            int i = pass.query(i0 + r);
+            long query = q.f32(b, h, i);
+            long output = dy.f32(b, h, i);
             RowMath.readScaled(query, scores.queryFactor, w.queries, r * width, width);
             RowMath.readScaled(output, 1, w.outputs, r * valueWidth, valueWidth);
             PackedTiles.copyRow(query, w.queryRows.address() + (long) Float.BYTES * r * paddedWidth, width);
             PackedTiles.copyRow(output, w.outputRows.address() + (long) Float.BYTES * r * paddedValueWidth, valueWidth);
             w.finiteQueries &= PackedTiles.isFinite(query, width);
             w.finiteOutputs &= PackedTiles.isFinite(output, valueWidth);
-            float logSum = Native.getFloat(lse + Float.BYTES * row(b, h, i0 + r));
+            float logSum = Native.getFloat(lse + Float.BYTES * row(b, h, i));
             // A dead query's powers become 2^(t − ∞) = 0.
             w.logSums[r] = logSum == Float.NEGATIVE_INFINITY ? Float.POSITIVE_INFINITY : logSum * Lanes.LOG2_E;
-            w.deltas[r] = Native.getFloat(delta.address() + Float.BYTES * row(b, h, i0 + r));
+            w.deltas[r] = Native.getFloat(delta.address() + Float.BYTES * row(b, h, i));
         }
         int spare = rows - count;
         Arrays.fill(w.queries, count * width, rows * width, 0);
@@ -261,15 +280,15 @@ final class TiledBackward {
     }
 
     private long visit(Work w, int b, int h, int i0, int count, int rows, int chunk, int tile, int slot) {
-        int query = i0 + shape.offset();
+        int query = i0 + pass.offset;
         int k0 = tile * TILE;
-        int k1 = Math.min(k0 + TILE, shape.keys());
-        Tile kind = call.pattern().tile(h, query, query + count, k0, k1);
+        int k1 = Math.min(k0 + TILE, pass.keys);
+        Tile kind = pass.pattern.tile(h, query, query + count, k0, k1);
         if (kind == Tile.EMPTY) {
             return 0;
         }
         boolean masked = kind == Tile.PARTIAL || call.mask() != null || k1 - k0 < TILE;
-        if (masked && !w.bits.fill(call, kind, b, h, i0, count, k0)) {
+        if (masked && !w.bits.fill(pass, kind, b, h, i0, count, k0)) {
             return 0;
         }
         int g = h / shape.group();
@@ -326,7 +345,7 @@ final class TiledBackward {
             return;
         }
         if (!scores.plain()) {
-            scores.finish(w.p, at, w.caps, b, h, i0 + r, k0);
+            scores.finish(w.p, at, w.caps, pass, b, h, i0 + r, k0);
         }
         RowMath.gradients(w.p, w.dt, at, w.logSums[r], w.deltas[r]);
         if (bits != -1L) {
@@ -458,22 +477,30 @@ final class TiledBackward {
     }
 
     private void writeKeys(Work w, int b, int g, int t0, int t1) {
-        for (int j = t0 * TILE; j < Math.min(t1 * TILE, shape.keys()); j++) {
-            int row = (j / TILE - t0) * KEY_ROWS + j % TILE;
-            RowMath.writeScaled(w.dk, row * paddedWidth, (float) call.scale(), dk.f32(b, g, j), width);
-            RowMath.writeScaled(w.dv, row * paddedValueWidth, 1, dv.f32(b, g, j), valueWidth);
+        for (int place = t0 * TILE; place < Math.min(t1 * TILE, pass.keys); place++) {
+            int row = (place / TILE - t0) * KEY_ROWS + place % TILE;
+            int j = pass.key(place);
+            write(w.dk, row * paddedWidth, (float) call.scale(), dk.f32(b, g, j), width);
+            write(w.dv, row * paddedValueWidth, 1, dv.f32(b, g, j), valueWidth);
+        }
+    }
+
+    private void write(float[] from, int at, float factor, long to, int count) {
+        if (adds) {
+            RowMath.addScaledTo(from, at, factor, to, count);
+        } else {
+            RowMath.writeScaled(from, at, factor, to, count);
         }
     }
 
     private void sumQueries(int b, int h) {
         float[] sum = new float[paddedWidth];
-        for (int i = 0; i < shape.queries(); i++) {
+        for (int place = 0; place < pass.queries; place++) {
             Arrays.fill(sum, 0);
             for (int chunk = 0; chunk < chunks; chunk++) {
-                long index = (long) chunk * shape.batch() * shape.heads() * shape.queries() + row(b, h, i);
-                RowMath.addTo(sum, queryGradients.address() + (long) Float.BYTES * paddedWidth * index);
+                RowMath.addTo(sum, sums(chunk, b, h, place));
             }
-            RowMath.writeScaled(sum, 0, (float) call.scale(), dq.f32(b, h, i), width);
+            write(sum, 0, (float) call.scale(), dq.f32(b, h, pass.query(place)), width);
         }
     }
 }

@@ -20,6 +20,8 @@ final class TiledForward {
     /// cache together with a tile of keys and values.
     private static final int ROWS = 192;
 
+    private final Pass pass;
+    private final boolean joins;
     private final AttentionCall call;
     private final AttentionShape shape;
     private final Heads q;
@@ -29,14 +31,17 @@ final class TiledForward {
     private final PackedTiles values;
     private final TileScores scores;
 
-    TiledForward(AttentionCall call, Heads q, Heads k, Heads v, Heads y, long lse) {
-        this.call = call;
+    /// @param joins whether `y` and `lse` hold what other passes found, to be joined with
+    TiledForward(Pass pass, boolean joins, Heads q, Heads k, Heads v, Heads y, long lse) {
+        this.pass = pass;
+        this.joins = joins;
+        this.call = pass.call;
         this.shape = call.shape();
         this.q = q;
         this.y = y;
         this.lse = lse;
-        keys = PackedTiles.transposed(k, shape.batch(), shape.kvHeads(), shape.keys(), shape.width());
-        values = PackedTiles.rows(v, shape.batch(), shape.kvHeads(), shape.keys(), shape.valueWidth());
+        keys = PackedTiles.transposed(k, pass, shape.width());
+        values = PackedTiles.rows(v, pass, shape.valueWidth());
         scores = new TileScores(call);
     }
 
@@ -60,25 +65,26 @@ final class TiledForward {
 
     void run() {
         PackedTiles.fill(keys, values);
-        int heads = shape.batch() * shape.heads();
-        int tiles = (shape.queries() + ROWS - 1) / ROWS;
+        int heads = shape.batch() * pass.heads.length;
+        int tiles = (pass.queries + ROWS - 1) / ROWS;
         // A head's tiles follow each other, so that its keys and values stay in the cache; late queries first: under a
         // causal mask they have the most keys, and long tasks should not start last.
         Parallel.run(
                 heads * tiles,
                 task -> {
                     int head = task / tiles;
-                    tile(head / shape.heads(), head % shape.heads(), (tiles - 1 - task % tiles) * ROWS);
+                    int h = pass.heads[head % pass.heads.length];
+                    tile(head / pass.heads.length, h, (tiles - 1 - task % tiles) * ROWS);
                 });
     }
 
     private void tile(int b, int h, int i0) {
-        int count = Math.min(ROWS, shape.queries() - i0);
+        int count = Math.min(ROWS, pass.queries - i0);
         int rows = (count + PANEL - 1) / PANEL * PANEL;
         Work w = Work.OWN.get().prepare(rows, shape);
         loadQueries(w, b, h, i0, count, rows);
-        int query = i0 + shape.offset();
-        KeyRanges ranges = call.pattern().keys(h, query, query + count).intersect(KeyRanges.of(0, shape.keys()));
+        int query = i0 + pass.offset;
+        KeyRanges ranges = pass.pattern.keys(h, query, query + count).intersect(KeyRanges.of(0, pass.keys));
         int next = 0;
         long done = 0;
         for (int r = 0; r < ranges.count(); r++) {
@@ -89,28 +95,28 @@ final class TiledForward {
         }
         WorkMeter.add(done);
         for (int r = 0; r < count; r++) {
-            writeRow(w, b, h, i0 + r, r);
+            writeRow(w, b, h, pass.query(i0 + r), r);
         }
     }
 
     private void loadQueries(Work w, int b, int h, int i0, int count, int rows) {
         int width = shape.width();
         for (int r = 0; r < count; r++) {
-            RowMath.readScaled(q.f32(b, h, i0 + r), scores.queryFactor, w.queries, r * width, width);
+            RowMath.readScaled(q.f32(b, h, pass.query(i0 + r)), scores.queryFactor, w.queries, r * width, width);
         }
         Arrays.fill(w.queries, count * width, rows * width, 0);
     }
 
     private long visit(Work w, int b, int h, int i0, int count, int rows, int tile) {
-        int query = i0 + shape.offset();
+        int query = i0 + pass.offset;
         int k0 = tile * TILE;
-        int k1 = Math.min(k0 + TILE, shape.keys());
-        Tile kind = call.pattern().tile(h, query, query + count, k0, k1);
+        int k1 = Math.min(k0 + TILE, pass.keys);
+        Tile kind = pass.pattern.tile(h, query, query + count, k0, k1);
         if (kind == Tile.EMPTY) {
             return 0;
         }
         if (kind == Tile.PARTIAL || call.mask() != null || k1 - k0 < TILE) {
-            return w.bits.fill(call, kind, b, h, i0, count, k0) ? visitMasked(w, b, h, i0, rows, tile) : 0;
+            return w.bits.fill(pass, kind, b, h, i0, count, k0) ? visitMasked(w, b, h, i0, rows, tile) : 0;
         }
         return allowed(w, b, h, i0, 0, rows, tile);
     }
@@ -135,8 +141,8 @@ final class TiledForward {
                 TILE,
                 width);
         if (!scores.plain()) {
-            for (int row = r; row < Math.min(r + rows, shape.queries() - i0); row++) {
-                scores.finish(w.scores, row * TILE, null, b, h, i0 + row, tile * TILE);
+            for (int row = r; row < Math.min(r + rows, pass.queries - i0); row++) {
+                scores.finish(w.scores, row * TILE, null, pass, b, h, i0 + row, tile * TILE);
             }
         }
         w.softmax.add(w.scores, r, r + rows, 0, TILE);
@@ -200,7 +206,7 @@ final class TiledForward {
         for (int row = r; row < r + PANEL; row++) {
             long bits = w.bits.rows[row];
             if (bits != 0 && !scores.plain()) {
-                scores.finish(w.scores, row * TILE, null, b, h, i0 + row, tile * TILE);
+                scores.finish(w.scores, row * TILE, null, pass, b, h, i0 + row, tile * TILE);
             }
             if (bits != -1L) {
                 TileScores.mask(w.scores, row * TILE, bits, Float.NEGATIVE_INFINITY);
@@ -243,14 +249,16 @@ final class TiledForward {
 
     private void writeRow(Work w, int b, int h, int i, int row) {
         float sum = w.softmax.sum(row);
-        RowMath.writeScaled(
-                w.softmax.values,
-                row * Lanes.padded(shape.valueWidth()),
-                sum == 0 ? 0 : 1 / sum,
-                y.f32(b, h, i),
-                shape.valueWidth());
-        Native.setFloat(
-                lse + Float.BYTES * (((long) b * shape.heads() + h) * shape.queries() + i),
-                w.softmax.logSumExp(row, sum));
+        float logSum = w.softmax.logSumExp(row, sum);
+        int at = row * Lanes.padded(shape.valueWidth());
+        long to = y.f32(b, h, i);
+        long sumTo = lse + Float.BYTES * (((long) b * shape.heads() + h) * shape.queries() + i);
+        float factor = sum == 0 ? 0 : 1 / sum;
+        if (joins) {
+            JoinedRow.join(w.softmax.values, at, factor, logSum, to, sumTo, shape.valueWidth());
+        } else {
+            RowMath.writeScaled(w.softmax.values, at, factor, to, shape.valueWidth());
+            Native.setFloat(sumTo, logSum);
+        }
     }
 }

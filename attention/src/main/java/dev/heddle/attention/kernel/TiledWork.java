@@ -15,23 +15,25 @@ public final class TiledWork {
     /// The multiply-adds of a call at most, without a mask.
     public static long multiplyAdds(AttentionShape shape, AttentionPattern pattern) {
         long columns = 0;
-        for (int h = 0; h < shape.heads(); h++) {
-            for (int i0 = 0; i0 < shape.queries(); i0 += PANEL) {
-                columns += columns(shape, pattern, h, i0);
+        for (Pass pass : Pass.of(AttentionCall.of(shape, pattern))) {
+            for (int head : pass.heads) {
+                for (int i0 = 0; i0 < pass.queries; i0 += PANEL) {
+                    columns += columns(pass, head, i0);
+                }
             }
         }
         return shape.batch() * columns * PANEL * (shape.width() + padded(shape.valueWidth()));
     }
 
-    private static long columns(AttentionShape shape, AttentionPattern pattern, int head, int i0) {
-        int first = i0 + shape.offset();
-        int stop = Math.min(i0 + PANEL, shape.queries()) + shape.offset();
+    private static long columns(Pass pass, int head, int i0) {
+        int first = i0 + pass.offset;
+        int stop = Math.min(i0 + PANEL, pass.queries) + pass.offset;
         long columns = 0;
-        for (int k0 = 0; k0 < shape.keys(); k0 += TILE) {
-            long inside = AttentionPattern.firstBits(shape.keys() - k0);
+        for (int k0 = 0; k0 < pass.keys; k0 += TILE) {
+            long inside = AttentionPattern.firstBits(pass.keys - k0);
             long seen = 0;
             for (int query = first; query < stop; query++) {
-                seen |= pattern.bits(head, query, k0) & inside;
+                seen |= pass.pattern.bits(head, query, k0) & inside;
             }
             if (seen != 0) {
                 int from = Long.numberOfTrailingZeros(seen) & -WIDEST;

@@ -1,5 +1,7 @@
 package dev.heddle.attention.pattern;
 
+import java.util.List;
+
 /// Which key a query may see.
 ///
 /// Positions are absolute: with `N` queries and `M` keys, key `j` is at position `j` and query `i` at position
@@ -54,6 +56,22 @@ public interface AttentionPattern {
     /// The exact number of allowed pairs of head 0 in self-attention over `n` tokens.
     default long pairs(int n) {
         return pairs(0, n, n);
+    }
+
+    /// Patterns whose union this is for one head, each of which a kernel may take on its own.
+    default List<AttentionPattern> terms(int head) {
+        return List.of(this);
+    }
+
+    /// The order of tokens in which this pattern's tiles are dense. If it has runs, no pair of the pattern may join two of
+    /// them.
+    default Gathering gathering(int head) {
+        return Gathering.NATURAL;
+    }
+
+    /// This pattern over the places of gathered tokens. It need only be right for tokens of one run.
+    default AttentionPattern through(Gathered gathered) {
+        return new Placed(this, gathered);
     }
 
     /// The pairs that both allow.

@@ -1,5 +1,8 @@
 package dev.heddle.attention.pattern;
 
+import java.util.List;
+import java.util.stream.Stream;
+
 /// Patterns made of patterns.
 sealed interface Composite extends AttentionPattern {
     record And(AttentionPattern a, AttentionPattern b) implements Composite {
@@ -26,6 +29,30 @@ sealed interface Composite extends AttentionPattern {
         @Override
         public KeyRanges keys(int head, int q0, int q1) {
             return a.keys(head, q0, q1).intersect(b.keys(head, q0, q1));
+        }
+
+        @Override
+        public List<AttentionPattern> terms(int head) {
+            List<AttentionPattern> left = a.terms(head);
+            List<AttentionPattern> right = b.terms(head);
+            return left.size() == 1 && right.size() == 1
+                    ? List.of(this)
+                    : left.stream().flatMap(x -> right.stream().map(x::and)).toList();
+        }
+
+        @Override
+        public Gathering gathering(int head) {
+            Gathering first = a.gathering(head);
+            Gathering second = b.gathering(head);
+            if (first instanceof Gathering.Residues(int r) && second instanceof Gathering.Residues(int s)) {
+                return Gathering.Residues.ofBoth(r, s);
+            }
+            return first.equals(Gathering.NATURAL) ? second : first;
+        }
+
+        @Override
+        public AttentionPattern through(Gathered gathered) {
+            return a.through(gathered).and(b.through(gathered));
         }
     }
 
@@ -54,6 +81,16 @@ sealed interface Composite extends AttentionPattern {
         public KeyRanges keys(int head, int q0, int q1) {
             return a.keys(head, q0, q1).union(b.keys(head, q0, q1));
         }
+
+        @Override
+        public List<AttentionPattern> terms(int head) {
+            return Stream.concat(a.terms(head).stream(), b.terms(head).stream()).toList();
+        }
+
+        @Override
+        public AttentionPattern through(Gathered gathered) {
+            return a.through(gathered).or(b.through(gathered));
+        }
     }
 
     record Not(AttentionPattern a) implements Composite {
@@ -74,6 +111,11 @@ sealed interface Composite extends AttentionPattern {
                 case FULL -> Tile.EMPTY;
                 case PARTIAL -> Tile.PARTIAL;
             };
+        }
+
+        @Override
+        public AttentionPattern through(Gathered gathered) {
+            return a.through(gathered).not();
         }
 
         @Override

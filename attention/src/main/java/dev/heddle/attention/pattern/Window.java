@@ -84,13 +84,33 @@ public record Window(int left, int right, int rate) implements AttentionPattern 
         return pairs;
     }
 
-    /// Two plain windows meet in a plain window, whose tiles stay exact.
+    @Override
+    public Gathering gathering(int head) {
+        return rate == 1 ? Gathering.NATURAL : new Gathering.Residues(rate);
+    }
+
+    @Override
+    public AttentionPattern through(Gathered gathered) {
+        return gathered.gathering().stride() % rate == 0
+                ? gathered.distances(lowest(), highest())
+                : AttentionPattern.super.through(gathered);
+    }
+
+    /// Two windows meet in a window, whose answers stay exact, if their steps are equal or one has steps of 1.
     @Override
     public AttentionPattern and(AttentionPattern other) {
-        if (other instanceof Window window && rate == 1 && window.rate == 1) {
-            return new Window(nearer(left, window.left), nearer(right, window.right), 1);
+        if (other instanceof Window window && (rate == 1 || window.rate == 1 || rate == window.rate)) {
+            int step = Math.max(rate, window.rate);
+            return new Window(
+                    nearer(steps(left, step), window.steps(window.left, step)),
+                    nearer(steps(right, step), window.steps(window.right, step)),
+                    step);
         }
         return AttentionPattern.super.and(other);
+    }
+
+    private int steps(int side, int step) {
+        return side == UNLIMITED || rate == step ? side : side / step;
     }
 
     private static int nearer(int a, int b) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.attention.pattern.Patterns;
+import dev.heddle.attention.pattern.Window;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Shape;
@@ -36,6 +37,11 @@ class TiledEqualsReferenceTest {
         all.put("both sides", Patterns.local(70));
         all.put("dilated", Patterns.local(9, 7));
         all.put("two bands", Patterns.local(5).or(Patterns.window(-1, -1).and(Patterns.local(90).not())));
+        all.put("strided", new Window(Window.UNLIMITED, 0, 9));
+        all.put("local or strided", Patterns.local(11).or(new Window(-1, -1, 12)).and(Patterns.causal()));
+        all.put("three strides", new Window(-1, -1, 5).or(new Window(6, 2, 3)).or(new Window(-1, 0, 31)));
+        all.put("strided but not near", new Window(-1, -1, 4).and(Patterns.local(30).not()));
+        all.put("strided by head", new Window(-1, -1, 3).and(odd));
         all.put("by head", odd);
         return all;
     }
