@@ -59,7 +59,7 @@ final class BiasGradient {
         AttentionShape shape = call.shape();
         if (target != 0 && call.bias() instanceof ScoreBias.Toeplitz) {
             long diagonals = (long) shape.queries() + shape.keys() - 1;
-            Native.zero(target, Float.BYTES * shape.heads() * diagonals);
+            Native.zero(target, Float.BYTES * diagonals * shape.heads());
         }
         if (target != 0 && call.bias() instanceof ScoreBias.Dense bias) {
             for (int b = 0; b < (bias.batch() == 0 ? 1 : shape.batch()); b++) {

@@ -17,9 +17,9 @@ final class RowBits {
         int query = i0 + pass.offset;
         int keys = Math.min(PackedTiles.TILE, pass.keys - k0);
         PairMask mask = pass.call.mask();
-        boolean maskByKey = mask != null && mask.query() == 0;
+        boolean maskByQuery = mask != null && mask.query() != 0;
         long inside = AttentionPattern.firstBits(keys);
-        if (maskByKey) {
+        if (mask != null && !maskByQuery) {
             inside &= maskBits(pass, mask.row(b, h, 0), k0, keys);
         }
         long any = 0;
@@ -28,7 +28,7 @@ final class RowBits {
             if (bits != 0 && kind == Tile.PARTIAL) {
                 bits &= pass.pattern.bits(h, query + r, k0);
             }
-            if (bits != 0 && mask != null && !maskByKey) {
+            if (bits != 0 && mask != null && maskByQuery) {
                 bits &= maskBits(pass, mask.row(b, h, pass.query(i0 + r)), k0, keys);
             }
             rows[r] = bits;

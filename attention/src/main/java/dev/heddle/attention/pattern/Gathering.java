@@ -49,7 +49,7 @@ public interface Gathering {
             int first = keys - queries;
             int origin = Math.min(0, first);
             for (int start = origin; start < origin + Math.min(rate, Math.max(queries, keys)); start++) {
-                for (long p = first + Math.floorMod((long) start - first, rate); p < keys; p += rate) {
+                for (long p = (long) first + Math.floorMod((long) start - first, rate); p < keys; p += rate) {
                     gathered.query((int) p);
                 }
                 for (long p = Math.floorMod(start, rate); p < keys; p += rate) {
