@@ -306,20 +306,9 @@ final class TiledBackward {
         int at = row * TILE + from;
         long keys = keyColumns.tile(b, g, tile) + 4L * from;
         long values = valueColumns.tile(b, g, tile) + 4L * from;
-        TileProducts.multiply(w.queries, row * width, width, 1, keys, TILE * 4L, w.p, at, TILE, rows, columns, width);
+        TileProducts.multiply(w.queries, row * width, width, keys, TILE * 4L, w.p, at, TILE, rows, columns, width);
         TileProducts.multiply(
-                w.outputs,
-                row * valueWidth,
-                valueWidth,
-                1,
-                values,
-                TILE * 4L,
-                w.dt,
-                at,
-                TILE,
-                rows,
-                columns,
-                valueWidth);
+                w.outputs, row * valueWidth, valueWidth, values, TILE * 4L, w.dt, at, TILE, rows, columns, valueWidth);
         return (long) rows * columns * (width + valueWidth);
     }
 
@@ -361,11 +350,9 @@ final class TiledBackward {
     private long gradients(Work w, int b, int g, int rows, int tile, int slot) {
         int dv0 = slot * KEY_ROWS * paddedValueWidth;
         int dk0 = slot * KEY_ROWS * paddedWidth;
-        TileProducts.multiply(
+        TransposedTileProducts.multiply(
                 w.p,
                 0,
-                1,
-                TILE,
                 w.outputRows.address(),
                 paddedValueWidth * 4L,
                 w.dv,
@@ -374,24 +361,12 @@ final class TiledBackward {
                 KEY_ROWS,
                 paddedValueWidth,
                 rows);
-        TileProducts.multiply(
-                w.dt,
-                0,
-                1,
-                TILE,
-                w.queryRows.address(),
-                paddedWidth * 4L,
-                w.dk,
-                dk0,
-                paddedWidth,
-                KEY_ROWS,
-                paddedWidth,
-                rows);
+        TransposedTileProducts.multiply(
+                w.dt, 0, w.queryRows.address(), paddedWidth * 4L, w.dk, dk0, paddedWidth, KEY_ROWS, paddedWidth, rows);
         TileProducts.multiply(
                 w.dt,
                 0,
                 TILE,
-                1,
                 keyRows.tile(b, g, tile),
                 paddedWidth * 4L,
                 w.dq,
@@ -414,8 +389,7 @@ final class TiledBackward {
                         keyRows.finite(b, g, tile),
                         w.dt,
                         r * TILE + from,
-                        TILE,
-                        1,
+                        false,
                         keyRows.tile(b, g, tile) + 4L * paddedWidth * from,
                         paddedWidth,
                         w.dq,
@@ -432,8 +406,7 @@ final class TiledBackward {
                         w.finiteOutputs,
                         w.p,
                         from * TILE + j,
-                        1,
-                        TILE,
+                        true,
                         w.outputRows.address() + 4L * paddedValueWidth * from,
                         paddedValueWidth,
                         w.dv,
@@ -443,8 +416,7 @@ final class TiledBackward {
                         w.finiteQueries,
                         w.dt,
                         from * TILE + j,
-                        1,
-                        TILE,
+                        true,
                         w.queryRows.address() + 4L * paddedWidth * from,
                         paddedWidth,
                         w.dk,
@@ -456,23 +428,27 @@ final class TiledBackward {
         return done;
     }
 
-    /// One panel's product. Where `B` holds NaN or infinity, zeros of `A` must not meet it.
+    /// One panel's product, of rows of `a` or of its columns. Where `B` holds NaN or infinity, zeros of `A` must not meet
+    /// it.
     private static void product(
             boolean finite,
             float[] a,
             int at,
-            int aRow,
-            int aStep,
+            boolean ofColumns,
             long rows,
             int columns,
             float[] c,
             int c0,
             int depth) {
-        if (finite) {
-            TileProducts.multiply(a, at, aRow, aStep, rows, columns * 4L, c, c0, columns, PANEL, columns, depth);
-        } else {
+        if (!finite) {
+            int row = ofColumns ? 1 : TILE;
+            int step = ofColumns ? TILE : 1;
             TileProducts.multiplySkippingZeros(
-                    a, at, aRow, aStep, rows, columns * 4L, c, c0, columns, PANEL, columns, depth);
+                    a, at, row, step, rows, columns * 4L, c, c0, columns, PANEL, columns, depth);
+        } else if (ofColumns) {
+            TransposedTileProducts.multiply(a, at, rows, columns * 4L, c, c0, columns, PANEL, columns, depth);
+        } else {
+            TileProducts.multiply(a, at, TILE, rows, columns * 4L, c, c0, columns, PANEL, columns, depth);
         }
     }
 
