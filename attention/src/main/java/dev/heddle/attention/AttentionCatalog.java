@@ -1,6 +1,5 @@
 package dev.heddle.attention;
 
-import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.attention.pattern.Patterns;
 import dev.heddle.core.catalog.CatalogProvider;
 import dev.heddle.core.catalog.Config;
@@ -37,12 +36,10 @@ public final class AttentionCatalog implements CatalogProvider {
                     "wv.bias",
                     "bo",
                     "wo.bias");
-    private static final Map<String, String> LOCAL_NAMES =
-            Map.of("q_proj", "wq.weight", "k_proj", "wk.weight", "v_proj", "wv.weight");
 
     @Override
     public List<Variant> variants() {
-        return List.of(multiHead(), multiQuery(), grouped(), flash(), local());
+        return List.of(multiHead(), multiQuery(), grouped(), flash());
     }
 
     private static Schema.Builder heads() {
@@ -178,45 +175,5 @@ public final class AttentionCatalog implements CatalogProvider {
                                 + " \"softcap\": 3.0}")
                 .example("{\"n_heads\": 2, \"head_dim\": 16, \"window\": [-1, 2]}")
                 .build();
-    }
-
-    private static Variant local() {
-        return Variant.of("local", "attention")
-                .summary("Local self-attention: a query sees the neighbours in a window, or every r-th of them")
-                .source("spaces.ac.cn/archives/6853; bojone/attention, LocalSelfAttention")
-                .schema(
-                        Schema.builder()
-                                .required("d_model", "model width")
-                                .required("num_heads", "heads")
-                                .optional("head_dim", null, "width of a head; d_model / num_heads by default")
-                                .optional("window", 1, "neighbours seen on each side")
-                                .optional("rate", 1, "distance between the keys seen")
-                                .optional("causal", false, "keys after a query are masked"))
-                .forms(Form.Kind.CHUNKWISE, Form.Kind.RECURRENT)
-                .factory(AttentionCatalog::buildLocal)
-                .part(sizes -> Attention.multiHead(sizes.heads()).pattern(localPart(sizes)))
-                .example("{\"d_model\": 12, \"num_heads\": 3, \"window\": 4, \"causal\": true}")
-                .example("{\"d_model\": 10, \"num_heads\": 2, \"head_dim\": 3, \"window\": 2}")
-                .example("{\"d_model\": 8, \"num_heads\": 2, \"window\": 2, \"rate\": 3, \"causal\": true}")
-                .example("{\"d_model\": 8, \"num_heads\": 2, \"window\": 3, \"rate\": 2}")
-                .example("{\"d_model\": 8, \"num_heads\": 2, \"window\": 0}")
-                .build();
-    }
-
-    private static AttentionPattern localPart(StackSizes sizes) {
-        return Patterns.local(Math.max(1, sizes.context() / 4)).and(Patterns.causal());
-    }
-
-    private static Subject buildLocal(Config config, Seed seed) {
-        AttentionPattern window = Patterns.local(config.integer("window"), config.integer("rate"));
-        AttentionSpec spec =
-                Attention.multiHead(config.integer("num_heads"))
-                        .withoutOutputProjection()
-                        .pattern(config.flag("causal") ? window.and(Patterns.causal()) : window);
-        if (config.has("head_dim")) {
-            spec = spec.headWidth(config.integer("head_dim"));
-        }
-        Attention attention = spec.create(config.integer("d_model"), seed);
-        return new PatternLayerSubject(new AttentionSubject(attention, LOCAL_NAMES), attention);
     }
 }

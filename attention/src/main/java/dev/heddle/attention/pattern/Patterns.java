@@ -37,6 +37,14 @@ public final class Patterns {
         return new Window(window, window, rate);
     }
 
+    /// A query sees the keys at distances that are multiples of `rate`, itself among them. Source: Su, "From standard
+    /// attention to sparse attention" (2019).
+    ///
+    /// @throws ConfigException if `rate` is below 1
+    public static AttentionPattern atrous(int rate) {
+        return new Window(Window.UNLIMITED, Window.UNLIMITED, rate);
+    }
+
     /// A query sees `left` keys before its position, itself, and `right` after it; −1 leaves a side unbounded.
     ///
     /// @throws ConfigException if a side is below −1
