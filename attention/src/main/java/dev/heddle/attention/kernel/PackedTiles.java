@@ -12,6 +12,7 @@ import jdk.incubator.vector.VectorOperators;
 
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 
 /// Keys or values copied once per pass, in the order of its places, into tiles of [#TILE] tokens, so that the inner loops read them without strides
 /// (rows that lie a power of two apart fall into few cache sets). The memory is the current scope's. The places of tokens beyond the last are zero.
@@ -24,6 +25,9 @@ final class PackedTiles {
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final long LOW = 0xFFFF_FFFFL;
 
+    private static final int STARTED = 1;
+    private static final int READY = 2;
+
     private final Heads source;
     private final Pass pass;
     private final int heads;
@@ -35,6 +39,7 @@ final class PackedTiles {
     private final int tileFloats;
     private final Tensor memory;
     private final boolean[] finite;
+    private final AtomicIntegerArray states;
 
     private PackedTiles(Heads source, Pass pass, int width, boolean transposed) {
         this.source = source;
@@ -52,6 +57,7 @@ final class PackedTiles {
         tileFloats = TILE * (transposed ? width : Lanes.padded(width));
         memory = Tensor.uninitialised(DType.F32, batch * heads * tiles, tileFloats);
         finite = new boolean[batch * heads * tiles];
+        states = new AtomicIntegerArray(batch * heads * tiles);
     }
 
     /// Tiles `[width][64]`: element `[d, j]` of a tile is feature `d` of its token `j`.
@@ -67,6 +73,22 @@ final class PackedTiles {
     /// The number of tiles that hold `tokens`.
     static int count(int tokens) {
         return (tokens + TILE - 1) / TILE;
+    }
+
+    /// Packs a tile if nobody has: what is packed where it is needed is still in the cache when it is read.
+    void require(int b, int head, int tile) {
+        int index = index(b, head, tile);
+        if (states.getAcquire(index) == READY) {
+            return;
+        }
+        if (states.compareAndSet(index, 0, STARTED)) {
+            pack(index);
+            states.setRelease(index, READY);
+        } else {
+            while (states.getAcquire(index) != READY) {
+                Thread.onSpinWait();
+            }
+        }
     }
 
     /// Packs several tensors of equal batch, heads and tokens.
@@ -87,9 +109,12 @@ final class PackedTiles {
     /// Heads fastest: in a token-major source, what the next head needs lies beside what this one read.
     private void fill(int task) {
         int tile = task / heads % tiles;
-        int head = task / (heads * tiles) * heads + task % heads;
-        int index = head * tiles + tile;
-        int first = tile * TILE;
+        pack((task / (heads * tiles) * heads + task % heads) * tiles + tile);
+    }
+
+    private void pack(int index) {
+        int head = index / tiles;
+        int first = index % tiles * TILE;
         int count = Math.min(TILE, tokens - first);
         long to = memory.address() + (long) index * tileFloats * Float.BYTES;
         if (count < TILE) {
@@ -173,11 +198,15 @@ final class PackedTiles {
 
     /// The address of a tile.
     long tile(int b, int head, int tile) {
-        return memory.address() + ((long) (b * heads + places[head]) * tiles + tile) * tileFloats * Float.BYTES;
+        return memory.address() + (long) index(b, head, tile) * tileFloats * Float.BYTES;
     }
 
     /// Whether a tile of rows is free of NaN and infinity. (What comes of transposed tiles is masked afterwards.)
     boolean finite(int b, int head, int tile) {
-        return finite[(b * heads + places[head]) * tiles + tile];
+        return finite[index(b, head, tile)];
+    }
+
+    private int index(int b, int head, int tile) {
+        return (b * heads + places[head]) * tiles + tile;
     }
 }

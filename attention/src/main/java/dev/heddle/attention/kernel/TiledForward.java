@@ -64,18 +64,27 @@ final class TiledForward {
     }
 
     void run() {
-        PackedTiles.fill(keys, values);
         int heads = shape.batch() * pass.heads.length;
         int tiles = (pass.queries + ROWS - 1) / ROWS;
+        boolean few = seesFewKeys(tiles / 2 * ROWS);
         // A head's tiles follow each other, so that its keys and values stay in the cache; late queries first: under a
-        // causal mask they have the most keys, and long tasks should not start last.
+        // causal mask they have the most keys, and long tasks should not start last. Where queries see few keys, all
+        // heads
+        // of the same tokens follow each other instead: their rows lie side by side in a token-major tensor.
         Parallel.run(
                 heads * tiles,
                 task -> {
-                    int head = task / tiles;
-                    int h = pass.heads[head % pass.heads.length];
-                    tile(head / pass.heads.length, h, (tiles - 1 - task % tiles) * ROWS);
+                    int head = few ? task % heads : task / tiles;
+                    int tile = tiles - 1 - (few ? task / heads : task % tiles);
+                    tile(head / pass.heads.length, pass.heads[head % pass.heads.length], tile * ROWS);
                 });
+    }
+
+    private boolean seesFewKeys(int i0) {
+        int query = i0 + pass.offset;
+        int stop = Math.min(i0 + ROWS, pass.queries) + pass.offset;
+        KeyRanges ranges = pass.pattern.keys(pass.heads[0], query, stop).intersect(KeyRanges.of(0, pass.keys));
+        return ranges.size() < pass.keys / 4;
     }
 
     private void tile(int b, int h, int i0) {
@@ -115,8 +124,15 @@ final class TiledForward {
         if (kind == Tile.EMPTY) {
             return 0;
         }
-        if (kind == Tile.PARTIAL || call.mask() != null || k1 - k0 < TILE) {
-            return w.bits.fill(pass, kind, b, h, i0, count, k0) ? visitMasked(w, b, h, i0, rows, tile) : 0;
+        boolean masked = kind == Tile.PARTIAL || call.mask() != null || k1 - k0 < TILE;
+        if (masked && !w.bits.fill(pass, kind, b, h, i0, count, k0)) {
+            return 0;
+        }
+        int group = h / shape.group();
+        keys.require(b, group, tile);
+        values.require(b, group, tile);
+        if (masked) {
+            return visitMasked(w, b, h, i0, rows, tile);
         }
         return allowed(w, b, h, i0, 0, rows, tile);
     }

@@ -39,6 +39,15 @@ public final class KeyRanges {
         return bounds[2 * range + 1];
     }
 
+    /// The number of keys in all ranges.
+    public long size() {
+        long size = 0;
+        for (int range = 0; range < count(); range++) {
+            size += (long) stop(range) - start(range);
+        }
+        return size;
+    }
+
     /// The keys in both.
     public KeyRanges intersect(KeyRanges other) {
         int[] out = new int[bounds.length + other.bounds.length];

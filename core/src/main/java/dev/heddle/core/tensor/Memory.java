@@ -109,7 +109,8 @@ public final class Memory {
 
     private static Block map(long bytes) {
         Arena arena = Arena.ofShared();
-        MemorySegment segment = arena.allocate(bytes, ALIGNMENT);
+        MemorySegment large = HugePages.allocate(bytes, arena);
+        MemorySegment segment = large == null ? arena.allocate(bytes, ALIGNMENT) : large;
         return new Block(segment.address(), bytes, arena);
     }
 
