@@ -40,8 +40,6 @@ final class ClusteredSubject implements Subject {
     private final int heads;
     private final int width;
 
-    private static final class WithoutParameters extends Module {}
-
     ClusteredSubject(ClusteredAttention attention, HammingClustering clustering, int heads, int width) {
         if (heads < 1 || width < 1) {
             throw new ConfigException(
@@ -155,10 +153,10 @@ final class ClusteredSubject implements Subject {
     // one
     // cluster, and of one more for each boundary of clusters inside it, rounded at both ends.
     private long topKeyTiles(int length) {
-        long panels = (length + PANEL - 1) / PANEL;
+        long panels = (length + PANEL - 1L) / PANEL;
         long seen = Math.min(attention.topk(), length) * (panels + attention.clusters());
         long columns = seen + 2 * (WIDEST - 1) * panels;
-        long values = (width + WIDEST - 1) / WIDEST * WIDEST;
-        return heads * PANEL * columns * (width + values) - topKeys(length);
+        long values = (width + WIDEST - 1L) / WIDEST * WIDEST;
+        return columns * heads * PANEL * (width + values) - topKeys(length);
     }
 }

@@ -24,8 +24,6 @@ final class ClusteringSubject implements Subject {
     private final int heads;
     private final int width;
 
-    private static final class WithoutParameters extends Module {}
-
     /// @param heads that samples have
     /// @param width that samples have
     ClusteringSubject(HammingClustering clustering, int heads, int width) {
