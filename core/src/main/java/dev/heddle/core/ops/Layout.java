@@ -228,6 +228,10 @@ public final class Layout {
 
     /// Repeats axes of size 1 (and missing leading axes) up to a shape.
     public static Tensor expand(Tensor x, Shape shape) {
+        if (x.shape().equals(shape)) {
+            // Recording would replace the place that x itself has on the tape.
+            return x;
+        }
         return Autograd.record(expandCopy(x, shape), dy -> new Tensor[] {Reduction.sumTo(dy, x.shape())}, x);
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.heddle.core.ops.Arithmetic;
+import dev.heddle.core.ops.Layout;
 import dev.heddle.core.ops.Reduction;
 
 import org.junit.jupiter.api.Test;
@@ -32,6 +33,13 @@ class AutogradTest {
         Gradients gradients = Autograd.gradients(Reduction.sum(y));
         assertThat(gradients.of(column).toDoubles()).containsExactly(4, 4);
         assertThat(gradients.of(row).toDoubles()).containsExactly(11 + 24, 12 + 25, 13 + 26);
+    }
+
+    @Test
+    void expandingToTheSameShapeLeavesALeafALeaf() {
+        Tensor x = Autograd.variable(Tensor.of(new double[] {2, 3}, 1, 2));
+        Tensor loss = Reduction.sum(Layout.expand(x, x.shape()));
+        assertThat(Autograd.gradients(loss).of(x).toDoubles()).containsExactly(1, 1);
     }
 
     @Test
