@@ -252,7 +252,7 @@ public final class LatentAttention extends TokenMixer {
     }
 
     /// The execution with fewer multiply-adds for `chunk` tokens behind `cached` ones, if every pair attends: absorbed for
-    /// single tokens, expanded for long chunks. (At DeepSeek-V3's widths a chunk behind 4096 tokens is long from 164 on.)
+    /// single tokens, expanded for long chunks. (At DeepSeek-V3's widths a chunk behind 4096 tokens is long from 165 on.)
     public Execution cheaper(int chunk, int cached) {
         int keys = Math.addExact(cached, chunk);
         long pairs = (long) sizes.heads() * chunk * keys;
