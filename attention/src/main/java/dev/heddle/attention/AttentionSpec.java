@@ -1,7 +1,6 @@
 package dev.heddle.attention;
 
 import dev.heddle.attention.pattern.AttentionPattern;
-import dev.heddle.attention.pattern.KeyRanges;
 import dev.heddle.attention.pattern.Patterns;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.nn.Dense;
@@ -210,15 +209,7 @@ public final class AttentionSpec implements TokenMixer.Factory {
     }
 
     boolean isCausal() {
-        for (int head = 0; head < heads; head++) {
-            for (int query : new int[] {0, 1, 63, 4096}) {
-                KeyRanges keys = pattern.keys(head, query, query + 1);
-                if (keys.count() > 0 && keys.stop(keys.count() - 1) > query + 1) {
-                    return false;
-                }
-            }
-        }
-        return true;
+        return pattern.isCausal(heads);
     }
 
     int headWidthIn(int width) {

@@ -65,7 +65,45 @@ public final class ScaledDotProduct {
     /// @param length the number of keys, at most `C`
     /// @throws ShapeException if the tensors do not fit together or the cache is shorter than `length`
     public static Result attendCached(Tensor q, Tensor k, Tensor v, int length, AttentionOptions options) {
-        AttentionShape room = shape(q, k, v, options.layout());
+        Result result =
+                attendCached(q, k, shape(q, k, v, options.layout()), heads(v, options.layout()), length, options);
+        Reference.reachabilityFence(v);
+        return result;
+    }
+
+    /// As [#attendCached(Tensor, Tensor, Tensor, int, AttentionOptions)] where a key's first columns are its value, so that
+    /// both are read from the same memory.
+    ///
+    /// @param q `[B, N, H, Dh]`
+    /// @param k `[B, C, G, Dh]`
+    /// @param valueWidth `Dv`, at most `Dh`
+    /// @param length the number of keys, at most `C`
+    /// @throws ShapeException if the tensors do not fit together, the cache is shorter than `length`, or values are wider
+    ///     than keys
+    public static Result attendCached(Tensor q, Tensor k, int valueWidth, int length, AttentionOptions options) {
+        AttentionShape keys = shape(q, k, k, options.layout());
+        if (valueWidth > keys.width()) {
+            throw new ShapeException(
+                    "cache: values of "
+                            + valueWidth
+                            + " columns in keys of "
+                            + keys.width()
+                            + "; use at most that many");
+        }
+        AttentionShape room =
+                new AttentionShape(
+                        keys.batch(),
+                        keys.heads(),
+                        keys.kvHeads(),
+                        keys.queries(),
+                        keys.keys(),
+                        keys.width(),
+                        valueWidth);
+        return attendCached(q, k, room, heads(k, options.layout()), length, options);
+    }
+
+    private static Result attendCached(
+            Tensor q, Tensor k, AttentionShape room, Heads values, int length, AttentionOptions options) {
         if (length < 1 || length > room.keys()) {
             throw new ShapeException("cache: " + length + " keys asked for of " + room.keys() + "; use 1 to that many");
         }
@@ -85,10 +123,10 @@ public final class ScaledDotProduct {
                         call(byKey, shape),
                         heads(q, options.layout()),
                         heads(k, options.layout()),
-                        heads(v, options.layout()),
+                        values,
                         heads(result.y(), options.layout()),
                         result.lse().address());
-        Reference.reachabilityFence(List.of(q, k, v, byKey));
+        Reference.reachabilityFence(List.of(q, k, byKey));
         return result;
     }
 

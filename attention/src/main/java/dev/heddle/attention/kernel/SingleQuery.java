@@ -20,6 +20,10 @@ import jdk.incubator.vector.FloatVector;
 final class SingleQuery {
     private static final int TILE = PackedTiles.TILE;
 
+    /// Heads of a group that use a key or value while it is in a register: enough sums side by side to hide the latency of
+    /// a multiply-add.
+    private static final int TOGETHER = 4;
+
     /// Keys in a task: some tens of microseconds of memory traffic.
     private static final int CHUNK = 512;
 
@@ -29,6 +33,7 @@ final class SingleQuery {
     private final Heads q;
     private final Heads k;
     private final Heads v;
+    private final int whole;
     private final int padded;
     private final int chunks;
 
@@ -42,6 +47,7 @@ final class SingleQuery {
         this.q = q;
         this.k = k;
         this.v = v;
+        whole = shape.width() - shape.width() % COUNT;
         padded = Lanes.padded(shape.valueWidth());
         chunks = (shape.keys() + CHUNK - 1) / CHUNK;
         parts = Tensor.uninitialised(DType.F32, shape.batch() * shape.heads(), chunks, padded + 2);
@@ -125,9 +131,19 @@ final class SingleQuery {
             }
         }
         w.softmax.add(w.scores, 0, shape.heads(), 0, TILE);
-        for (int h = 0; h < shape.heads(); h++) {
-            weigh(w, h, v.f32(b, h / group, k0));
+        for (int h = 0; h < shape.heads(); ) {
+            int count = together(w.bits, h) ? TOGETHER : 1;
+            weigh(w, h, count, v.f32(b, h / group, k0));
+            h += count;
         }
+    }
+
+    /// Whether the heads from `h` on share their values and see the same of them.
+    private boolean together(long[] bits, int h) {
+        return h % shape.group() + TOGETHER <= shape.group()
+                && bits[h] == bits[h + 1]
+                && bits[h] == bits[h + 2]
+                && bits[h] == bits[h + 3];
     }
 
     /// Which keys of the tile each head, and each group of heads, may see; false if none may see any.
@@ -160,48 +176,117 @@ final class SingleQuery {
 
     /// The dot products of one key with the queries of its group, to column `j` of the scores.
     private void dots(float[] queries, int first, int group, long key, float[] lanes, float[] out, int j) {
-        int width = shape.width();
-        int whole = width - width % COUNT;
-        for (int h = first; h < first + group; h++) {
-            int at = h * width;
+        int h = first;
+        for (; h + TOGETHER <= first + group; h += TOGETHER) {
+            fourDots(queries, h, key, lanes, out, j);
+        }
+        for (; h < first + group; h++) {
+            int at = h * shape.width();
             FloatVector sums = FloatVector.zero(FLOATS);
             for (int d = 0; d < whole; d += COUNT) {
                 sums =
                         FloatVector.fromArray(FLOATS, queries, at + d)
                                 .fma(Lanes.load(key + (long) Float.BYTES * d), sums);
             }
-            sums.intoArray(lanes, 0);
-            float sum = Lanes.sum(lanes, 0);
-            for (int d = whole; d < width; d++) {
-                sum += queries[at + d] * Native.getFloat(key + (long) Float.BYTES * d);
-            }
-            out[h * TILE + j] = sum;
+            out[h * TILE + j] = finishDot(sums, lanes, queries, at, key);
         }
     }
 
-    /// Adds the values of the keys that head `h` may see, weighted by their powers.
-    private void weigh(Work w, int h, long values) {
+    private void fourDots(float[] queries, int h, long key, float[] lanes, float[] out, int j) {
+        int width = shape.width();
+        int at = h * width;
+        FloatVector s0 = FloatVector.zero(FLOATS);
+        FloatVector s1 = s0;
+        FloatVector s2 = s0;
+        FloatVector s3 = s0;
+        for (int d = 0; d < whole; d += COUNT) {
+            FloatVector x = Lanes.load(key + (long) Float.BYTES * d);
+            s0 = FloatVector.fromArray(FLOATS, queries, at + d).fma(x, s0);
+            s1 = FloatVector.fromArray(FLOATS, queries, at + width + d).fma(x, s1);
+            s2 = FloatVector.fromArray(FLOATS, queries, at + 2 * width + d).fma(x, s2);
+            s3 = FloatVector.fromArray(FLOATS, queries, at + 3 * width + d).fma(x, s3);
+        }
+        int to = h * TILE + j;
+        out[to] = finishDot(s0, lanes, queries, at, key);
+        out[to + TILE] = finishDot(s1, lanes, queries, at + width, key);
+        out[to + 2 * TILE] = finishDot(s2, lanes, queries, at + 2 * width, key);
+        out[to + 3 * TILE] = finishDot(s3, lanes, queries, at + 3 * width, key);
+    }
+
+    /// The sum over the lanes and over the columns that fill none.
+    private float finishDot(FloatVector sums, float[] lanes, float[] queries, int at, long key) {
+        sums.intoArray(lanes, 0);
+        float sum = Lanes.sum(lanes, 0);
+        for (int d = whole; d < shape.width(); d++) {
+            sum += queries[at + d] * Native.getFloat(key + (long) Float.BYTES * d);
+        }
+        return sum;
+    }
+
+    /// Adds the values of the keys that the heads `h` to `h + count` may see, weighted by their powers.
+    private void weigh(Work w, int h, int count, long values) {
         int width = shape.valueWidth();
         long step = Float.BYTES * v.token();
+        long bits = w.bits[h];
+        float[] sums = w.softmax.values;
         int d = 0;
         for (; d + 2 * COUNT <= width; d += 2 * COUNT) {
-            weighTwo(
-                    w.scores,
-                    h * TILE,
-                    w.bits[h],
-                    values + (long) Float.BYTES * d,
-                    step,
-                    w.softmax.values,
-                    h * padded + d);
-        }
-        for (; d < width; d++) {
-            float sum = w.softmax.values[h * padded + d];
-            for (long left = w.bits[h]; left != 0; left &= left - 1) {
-                int j = Long.numberOfTrailingZeros(left);
-                sum += w.scores[h * TILE + j] * Native.getFloat(values + j * step + (long) Float.BYTES * d);
+            long from = values + (long) Float.BYTES * d;
+            int to = h * padded + d;
+            if (count == TOGETHER) {
+                weighFour(w.scores, h * TILE, bits, from, step, sums, to, padded);
+            } else {
+                weighTwo(w.scores, h * TILE, bits, from, step, sums, to);
             }
-            w.softmax.values[h * padded + d] = sum;
         }
+        for (int head = h; head < h + count; head++) {
+            for (int rest = d; rest < width; rest++) {
+                float sum = sums[head * padded + rest];
+                for (long left = bits; left != 0; left &= left - 1) {
+                    int j = Long.numberOfTrailingZeros(left);
+                    sum += w.scores[head * TILE + j] * Native.getFloat(values + j * step + (long) Float.BYTES * rest);
+                }
+                sums[head * padded + rest] = sum;
+            }
+        }
+    }
+
+    /// As [#weighTwo] for four heads, whose sums are `stride` apart.
+    private static void weighFour(
+            float[] p, int at, long bits, long values, long step, float[] out, int to, int stride) {
+        FloatVector a0 = FloatVector.fromArray(FLOATS, out, to);
+        FloatVector b0 = FloatVector.fromArray(FLOATS, out, to + COUNT);
+        FloatVector a1 = FloatVector.fromArray(FLOATS, out, to + stride);
+        FloatVector b1 = FloatVector.fromArray(FLOATS, out, to + stride + COUNT);
+        FloatVector a2 = FloatVector.fromArray(FLOATS, out, to + 2 * stride);
+        FloatVector b2 = FloatVector.fromArray(FLOATS, out, to + 2 * stride + COUNT);
+        FloatVector a3 = FloatVector.fromArray(FLOATS, out, to + 3 * stride);
+        FloatVector b3 = FloatVector.fromArray(FLOATS, out, to + 3 * stride + COUNT);
+        for (long left = bits; left != 0; left &= left - 1) {
+            int j = Long.numberOfTrailingZeros(left);
+            FloatVector a = Lanes.load(values + j * step);
+            FloatVector b = Lanes.load(values + j * step + (long) Float.BYTES * COUNT);
+            FloatVector p0 = FloatVector.broadcast(FLOATS, p[at + j]);
+            FloatVector p1 = FloatVector.broadcast(FLOATS, p[at + TILE + j]);
+            FloatVector p2 = FloatVector.broadcast(FLOATS, p[at + 2 * TILE + j]);
+            FloatVector p3 = FloatVector.broadcast(FLOATS, p[at + 3 * TILE + j]);
+            a0 = p0.fma(a, a0);
+            b0 = p0.fma(b, b0);
+            a1 = p1.fma(a, a1);
+            b1 = p1.fma(b, b1);
+            a2 = p2.fma(a, a2);
+            b2 = p2.fma(b, b2);
+            a3 = p3.fma(a, a3);
+            b3 = p3.fma(b, b3);
+        }
+        a0.intoArray(out, to);
+        b0.intoArray(out, to + COUNT);
+        a1.intoArray(out, to + stride);
+        b1.intoArray(out, to + stride + COUNT);
+        a2.intoArray(out, to + 2 * stride);
+        b2.intoArray(out, to + 2 * stride + COUNT);
+        a3.intoArray(out, to + 3 * stride);
+        b3.intoArray(out, to + 3 * stride + COUNT);
     }
 
     private static void weighTwo(float[] p, int at, long bits, long values, long step, float[] out, int to) {

@@ -38,6 +38,19 @@ public interface AttentionPattern {
         return KeyRanges.ALL;
     }
 
+    /// Whether its [#keys] prove that no query of any head sees a later key: then tokens can be fed one by one.
+    default boolean isCausal(int heads) {
+        for (int head = 0; head < heads; head++) {
+            for (int query : new int[] {0, 1, 63, 4096}) {
+                KeyRanges keys = keys(head, query, query + 1);
+                if (keys.count() > 0 && keys.stop(keys.count() - 1) > query + 1) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
     /// The exact number of allowed pairs of one head, with `queries` queries and `keys` keys.
     default long pairs(int head, int queries, int keys) {
         KeyRanges inside = KeyRanges.of(0, keys);

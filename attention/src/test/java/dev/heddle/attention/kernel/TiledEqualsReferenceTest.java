@@ -54,6 +54,7 @@ class TiledEqualsReferenceTest {
         all.add(new AttentionCase(seed, 1, 4, 1, 101, 199, 64, 48));
         all.add(new AttentionCase(seed, 1, 2, 2, 199, 101, 80, 31));
         all.add(new AttentionCase(seed, 3, 2, 1, 1, 613, 64, 64));
+        all.add(new AttentionCase(seed, 2, 14, 2, 1, 211, 45, 37));
         all.add(new AttentionCase(seed, 1, 4, 2, 5, 67, 128, 160));
         return all;
     }
