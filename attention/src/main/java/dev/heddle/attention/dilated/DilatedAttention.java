@@ -32,7 +32,7 @@ import java.util.stream.Stream;
 /// tokens, mixed by `y_i = Σ_n α_n(i)·O_n(i)`, `α_n = exp(lse_n) / Σ_m exp(lse_m)`. A key that is kept by several pairs
 /// counts once for each; a token that a head keeps in no pair gets 0 from that head.
 ///
-/// Parameters: `q_proj`, `k_proj`, `v_proj`, `out_proj` (`weight` `[D, D]`, `bias` `[D]`), and `sub_ln` if wanted.
+/// Parameters: `q_proj`, `k_proj`, `v_proj`, `out_proj` (`weight` `[D, D]`, `bias` `[D]`), and `inner_attn_ln` if wanted.
 ///
 /// Source: arXiv 2307.02486 §2; `microsoft/torchscale`, `dilated_attention.py`.
 public final class DilatedAttention extends TokenMixer {
@@ -65,7 +65,7 @@ public final class DilatedAttention extends TokenMixer {
         q = projection("q_proj", seed);
         k = projection("k_proj", seed);
         v = projection("v_proj", seed);
-        innerNorm = spec.innerNorm() ? child("sub_ln", new LayerNorm(width, EPS, true, true)) : null;
+        innerNorm = spec.innerNorm() ? child("inner_attn_ln", new LayerNorm(width, EPS, true, true)) : null;
         out =
                 child(
                         "out_proj",

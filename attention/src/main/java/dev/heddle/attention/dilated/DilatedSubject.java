@@ -43,6 +43,14 @@ record DilatedSubject(DilatedAttention attention) implements PatternSubject {
         return attention;
     }
 
+    /// The inner norm may also go by the name of its setting.
+    @Override
+    public void bind(Map<String, Tensor> weights) {
+        Map<String, Tensor> renamed = new LinkedHashMap<>();
+        weights.forEach((name, weight) -> renamed.put(name.replaceFirst("^sub_ln\\.", "inner_attn_ln."), weight));
+        attention.bind(renamed);
+    }
+
     @Override
     public boolean supports(Form form) {
         return form instanceof Form.Parallel || attention.spec().causal();

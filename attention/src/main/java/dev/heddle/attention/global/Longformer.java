@@ -124,7 +124,8 @@ public final class Longformer extends TokenMixer {
     }
 
     private Tensor withGlobals(Tensor x, Tensor q, Tensor k, Tensor v, Result near, GlobalTokens globals) {
-        if (global == null) {
+        Projections projections = global;
+        if (projections == null) {
             throw new InputException(
                     "global_mask: this attention has no projections for global tokens; make it with globalTokens(true)");
         }
@@ -133,9 +134,9 @@ public final class Longformer extends TokenMixer {
         Tensor y = Combine.combine(List.of(near, far), AttentionOptions.Layout.TOKEN_MAJOR).y();
         Tensor own =
                 ScaledDotProduct.attend(
-                                split(global.query.forward(globals.rows(x))),
-                                split(global.key.forward(x)),
-                                split(global.value.forward(x)),
+                                split(projections.query.forward(globals.rows(x))),
+                                split(projections.key.forward(x)),
+                                split(projections.value.forward(x)),
                                 options(Patterns.full(), globals.tokensSeen(spec.causal())))
                         .y();
         return globals.replace(y, own);

@@ -147,8 +147,8 @@ class DilatedAttentionTest {
             joined =
                     Normalization.layerNorm(
                             joined,
-                            parameters.get("sub_ln.weight").value(),
-                            parameters.get("sub_ln.bias").value(),
+                            parameters.get("inner_attn_ln.weight").value(),
+                            parameters.get("inner_attn_ln.bias").value(),
                             1e-5);
         }
         Tensor y = DenseOracle.project(layer, "out_proj", joined);
