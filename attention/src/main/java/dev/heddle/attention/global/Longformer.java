@@ -1,0 +1,277 @@
+package dev.heddle.attention.global;
+
+import dev.heddle.attention.MixerInputs;
+import dev.heddle.attention.MixerState;
+import dev.heddle.attention.RecentTokens;
+import dev.heddle.attention.TokenMixer;
+import dev.heddle.attention.kernel.AttentionOptions;
+import dev.heddle.attention.kernel.AttentionShape;
+import dev.heddle.attention.kernel.Combine;
+import dev.heddle.attention.kernel.ScaledDotProduct;
+import dev.heddle.attention.kernel.ScaledDotProduct.Result;
+import dev.heddle.attention.kernel.TiledWork;
+import dev.heddle.attention.pattern.AttentionPattern;
+import dev.heddle.attention.pattern.Patterns;
+import dev.heddle.core.error.ConfigException;
+import dev.heddle.core.error.InputException;
+import dev.heddle.core.error.ShapeException;
+import dev.heddle.core.nn.Dense;
+import dev.heddle.core.nn.Initialiser;
+import dev.heddle.core.ops.Layout;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Shape;
+import dev.heddle.core.tensor.Tensor;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.List;
+
+/// Longformer's attention: a token sees the neighbours in its head's window and all global tokens, in one softmax; a
+/// global token sees every token, through projections of its own.
+///
+/// Three attentions make it up, and none of them holds N×N numbers: (1) the windows over keys that are not global, (2) all
+/// tokens over the gathered keys of the global ones, joined with (1) by log-sum-exp, and (3) the gathered global queries
+/// over all keys, which replaces the global tokens' rows.
+///
+/// Parameters, `weight` `[D, D]` and `bias` `[D]` each: `query`, `key`, `value`; `query_global`, `key_global`,
+/// `value_global`, which without global tokens are not used; `out_proj` if wanted, always with a bias.
+///
+/// Source: arXiv 2004.05150 §3; `allenai/longformer`. Causal masking of all of it is an extension.
+public final class Longformer extends TokenMixer {
+    private final LongformerSpec spec;
+    private final HeadWindows windows;
+    private final int width;
+    private final int headWidth;
+    private final Projections local;
+    private final @Nullable Projections global;
+    private final @Nullable Dense out;
+
+    /// Queries, keys and values of one kind of token.
+    private record Projections(Dense query, Dense key, Dense value) {
+        long multiplyAdds(int queries, int keys) {
+            return queries * query.multiplyAdds() + keys * (key.multiplyAdds() + value.multiplyAdds());
+        }
+    }
+
+    Longformer(LongformerSpec spec, int width, double residualScale, Seed seed) {
+        if (width < 1 || width % spec.heads() != 0) {
+            throw new ConfigException(
+                    "heads: width "
+                            + width
+                            + " is not divisible by "
+                            + spec.heads()
+                            + " heads; use a multiple of "
+                            + spec.heads());
+        }
+        this.spec = spec;
+        this.width = width;
+        windows = spec.windows();
+        headWidth = width / spec.heads();
+        local = projections("", seed);
+        global = spec.globalTokens() ? projections("_global", seed) : null;
+        Initialiser feeding = spec.initialiser().scaled(residualScale);
+        out =
+                spec.outputProjection()
+                        ? child("out_proj", new Dense(width, width, true, feeding, seed.split("out_proj")))
+                        : null;
+    }
+
+    private Projections projections(String suffix, Seed seed) {
+        return new Projections(
+                projection("query" + suffix, seed),
+                projection("key" + suffix, seed),
+                projection("value" + suffix, seed));
+    }
+
+    private Dense projection(String name, Seed seed) {
+        return child(name, new Dense(width, width, spec.bias(), spec.initialiser(), seed.split(name)));
+    }
+
+    /// Without global tokens.
+    @Override
+    public Tensor forward(Tensor x) {
+        return forward(x, null, null);
+    }
+
+    /// With global tokens, over padded sequences: padded tokens are no keys and not global, and their own rows are 0.
+    ///
+    /// @param x `[B, N, D]`
+    /// @param globalMask `[B, N]` BOOL, true = global; null if none is
+    /// @param keyMask `[B, N]` BOOL, true = a real token; null if all are
+    /// @return `[B, N, D]`
+    /// @throws ShapeException if a tensor does not fit
+    /// @throws InputException if tokens are global and this was made without projections for them
+    public Tensor forward(Tensor x, @Nullable Tensor globalMask, @Nullable Tensor keyMask) {
+        GlobalTokens globals = globals(x, globalMask, keyMask);
+        if (x.elements() == 0) {
+            return Tensor.zeros(x.dtype(), x.shape());
+        }
+        Tensor q = split(local.query.forward(x));
+        Tensor k = split(local.key.forward(x));
+        Tensor v = split(local.value.forward(x));
+        Result near = ScaledDotProduct.attend(q, k, v, options(windows, globals.others()));
+        Tensor y = globals.places() == 0 ? near.y() : withGlobals(x, q, k, v, near, globals);
+        return MixerInputs.zeroPadding(finish(y), keyMask);
+    }
+
+    /// The global tokens of an input.
+    GlobalTokens globals(Tensor x, @Nullable Tensor globalMask, @Nullable Tensor keyMask) {
+        MixerInputs.requireTokens(x, width);
+        MixerInputs.requireMask("global_mask", globalMask, x);
+        MixerInputs.requireMask("key_mask", keyMask, x);
+        return GlobalTokens.of(x.dim(0), x.dim(1), globalMask, keyMask);
+    }
+
+    private Tensor withGlobals(Tensor x, Tensor q, Tensor k, Tensor v, Result near, GlobalTokens globals) {
+        Projections projections = global;
+        if (projections == null) {
+            throw new InputException(
+                    "global_mask: this attention has no projections for global tokens; make it with globalTokens(true)");
+        }
+        AttentionOptions toGlobals = options(Patterns.full(), globals.placesSeen(spec.causal()));
+        Result far = ScaledDotProduct.attend(q, globals.rows(k), globals.rows(v), toGlobals);
+        Tensor y = Combine.combine(List.of(near, far), AttentionOptions.Layout.TOKEN_MAJOR).y();
+        Tensor own =
+                ScaledDotProduct.attend(
+                                split(projections.query.forward(globals.rows(x))),
+                                split(projections.key.forward(x)),
+                                split(projections.value.forward(x)),
+                                options(Patterns.full(), globals.tokensSeen(spec.causal())))
+                        .y();
+        return globals.replace(y, own);
+    }
+
+    private static AttentionOptions options(AttentionPattern pattern, @Nullable Tensor mask) {
+        AttentionOptions options = AttentionOptions.of(pattern);
+        return mask == null ? options : options.masked(mask);
+    }
+
+    private Tensor split(Tensor x) {
+        return Layout.reshape(x, Shape.of(x.dim(0), x.dim(1), spec.heads(), headWidth));
+    }
+
+    private Tensor finish(Tensor heads) {
+        Tensor joined = Layout.reshape(heads, Shape.of(heads.dim(0), heads.dim(1), width));
+        return out == null ? joined : out.forward(joined);
+    }
+
+    /// An empty cache. It holds the tokens that the widest window reaches, and the query's own.
+    ///
+    /// @throws ConfigException if this attention looks ahead
+    @Override
+    public RecentTokens start(int batch, int capacity, DType dtype) {
+        if (!spec.causal()) {
+            throw new ConfigException("cache: this attention sees later tokens; use a causal one to go token by token");
+        }
+        if (batch < 1 || capacity < 1) {
+            throw new InputException("cache: batch " + batch + ", capacity " + capacity + "; both must be 1 or more");
+        }
+        int room = (int) Math.min(capacity, 2 * held());
+        Shape shape = Shape.of(batch, room, spec.heads(), headWidth);
+        return RecentTokens.empty(this, shape, shape, dtype);
+    }
+
+    private long held() {
+        return spec.reach() + 1;
+    }
+
+    /// The next tokens, none of them global, against those before. Gradients do not flow through a cache.
+    ///
+    /// @throws InputException if the cache was started by another layer or for another batch
+    @Override
+    public Step advance(Tensor x, MixerState state) {
+        MixerInputs.requireTokens(x, width);
+        RecentTokens before = RecentTokens.of(this, state, x);
+        if (x.dim(1) == 0) {
+            return new Step(Tensor.zeros(x.dtype(), x.shape()), before);
+        }
+        Tensor q = split(local.query.forward(x));
+        RecentTokens all = before.append(split(local.key.forward(x)), split(local.value.forward(x)));
+        Result near =
+                ScaledDotProduct.attendCached(
+                        q, all.keyMemory(), all.valueMemory(), all.inMemory(), AttentionOptions.of(windows));
+        return new Step(finish(near.y()), all.forgetBefore((int) Math.max(0, all.length() - held())));
+    }
+
+    @Override
+    public long multiplyAdds(int length) {
+        return multiplyAdds(length, new int[0]);
+    }
+
+    /// Multiply-adds for one sequence of `length` tokens, of which those at `globals` (ascending) are global.
+    public long multiplyAdds(int length, int[] globals) {
+        long projections = local.multiplyAdds(length, length) + (out == null ? 0 : length * out.multiplyAdds());
+        if (global != null && globals.length > 0) {
+            projections += global.multiplyAdds(globals.length, length);
+        }
+        return projections + 2 * pairs(length, globals) * headWidth;
+    }
+
+    private long pairs(int length, int[] globals) {
+        long pairs = 0;
+        for (int head = 0; head < spec.heads(); head++) {
+            pairs += pairs(head, length, globals);
+        }
+        return pairs;
+    }
+
+    /// The pairs of one head: `Σ_{i∈G} N + Σ_{i∉G} (|G| + |W(i) \ G|)`, up to the query each if causal.
+    long pairs(int head, int length, int[] globals) {
+        long pairs = windows.pairs(head, length, length);
+        for (int g = 0; g < globals.length; g++) {
+            int position = globals[g];
+            long windowed = 0;
+            for (int other = 0; other < length; other++) {
+                windowed += windows.allows(head, position, other) ? 1 : 0;
+                windowed += windows.allows(head, other, position) ? 1 : 0;
+            }
+            // The token itself was counted twice, and so is every pair of two global tokens by both of them.
+            long amongGlobals = 0;
+            for (int g2 = 0; g2 < g; g2++) {
+                amongGlobals += windows.allows(head, position, globals[g2]) ? 1 : 0;
+                amongGlobals += windows.allows(head, globals[g2], position) ? 1 : 0;
+            }
+            long asQuery = spec.causal() ? position + 1L : length;
+            long asKey = spec.causal() ? (length - position) - (globals.length - g) : length - globals.length;
+            pairs += asQuery + asKey - (windowed - 1 - amongGlobals);
+        }
+        return pairs;
+    }
+
+    /// The share of [#multiplyAdds(int, int[])] that the kernels may add to fill up their tiles, and for the global
+    /// tokens' rows that are then replaced.
+    double padding(int length, int[] globals) {
+        double more = work(length, length, windows) - 2.0 * pairs(length, globals) * headWidth;
+        if (globals.length > 0) {
+            more += work(length, globals.length, Patterns.full()) + work(globals.length, length, Patterns.full());
+        }
+        return more / multiplyAdds(length, globals);
+    }
+
+    private long work(int queries, int keys, AttentionPattern pattern) {
+        int heads = spec.heads();
+        return TiledWork.multiplyAdds(
+                new AttentionShape(1, heads, heads, queries, keys, headWidth, headWidth), pattern);
+    }
+
+    @Override
+    public long stateElements(int length) {
+        return 2 * Math.min(length, held()) * width;
+    }
+
+    /// Whether a query of a head may see a key: what is drawn.
+    boolean allows(GlobalTokens globals, int b, int head, int query, int key) {
+        return globals.allows(b, query, key, windows.allows(head, query, key), spec.causal());
+    }
+
+    /// What this was made from.
+    public LongformerSpec spec() {
+        return spec;
+    }
+
+    /// The model width D.
+    public int width() {
+        return width;
+    }
+}

@@ -1,0 +1,174 @@
+package dev.heddle.attention.global;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.heddle.attention.Stepwise;
+import dev.heddle.core.catalog.Cost;
+import dev.heddle.core.catalog.Form;
+import dev.heddle.core.catalog.LazyOutputs;
+import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.SubjectInputs;
+import dev.heddle.core.error.InputException;
+import dev.heddle.core.nn.Module;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Shape;
+import dev.heddle.core.tensor.Tensor;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+
+/// [Longformer] as the catalogue knows it: inputs `x`, `global_mask`, `key_mask`; outputs `y` and, when asked for, which
+/// pairs were allowed, `mask` `[B, H, N, N]`, and how many, `pairs` `[B, H]`.
+record LongformerSubject(Longformer attention) implements Subject {
+    private static final String GLOBAL = "_global.";
+
+    @Override
+    public Module module() {
+        return attention;
+    }
+
+    /// Weights of a model without global tokens may lack the projections for them.
+    @Override
+    public void bind(Map<String, Tensor> weights) {
+        Map<String, Tensor> complete = new LinkedHashMap<>(weights);
+        if (weights.keySet().stream().noneMatch(name -> name.contains(GLOBAL))) {
+            attention
+                    .parameters()
+                    .forEach(
+                            (name, parameter) -> {
+                                if (name.contains(GLOBAL)) {
+                                    complete.put(name, parameter.value());
+                                }
+                            });
+        }
+        attention.bind(complete);
+    }
+
+    @Override
+    public boolean supports(Form form) {
+        return form instanceof Form.Parallel || attention.spec().causal();
+    }
+
+    @Override
+    public Form form(String mode) {
+        return switch (mode) {
+            case "decode", "recurrent" -> Form.RECURRENT;
+            default -> Form.PARALLEL;
+        };
+    }
+
+    @Override
+    public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
+        Tensor x = SubjectInputs.tensor(inputs, "x", 3);
+        return switch (form) {
+            case Form.Parallel _ -> parallel(x, inputs);
+            case Form.Chunkwise(int size) -> cached(x, size, inputs);
+            case Form.Recurrent _ -> cached(x, 1, inputs);
+        };
+    }
+
+    private Map<String, Tensor> parallel(Tensor x, Map<String, Tensor> inputs) {
+        Tensor globalMask = inputs.get("global_mask");
+        Tensor keyMask = inputs.get("key_mask");
+        LazyOutputs outputs = new LazyOutputs().with("y", attention.forward(x, globalMask, keyMask));
+        outputs.with("mask", () -> mask(attention.globals(x, globalMask, keyMask)));
+        return outputs.with("pairs", () -> pairs(requireNonNull(outputs.get("mask"))));
+    }
+
+    private Map<String, Tensor> cached(Tensor x, int chunk, Map<String, Tensor> inputs) {
+        for (String name : List.of("global_mask", "key_mask")) {
+            if (inputs.containsKey(name)) {
+                throw new InputException(name + ": the cached forms take none; use the parallel form");
+            }
+        }
+        return Map.of("y", Stepwise.run(attention, x, chunk).y());
+    }
+
+    private Tensor mask(GlobalTokens globals) {
+        int heads = attention.spec().heads();
+        int length = globals.length();
+        Shape shape = Shape.of(globals.batch(), heads, length, length);
+        boolean[] mask = new boolean[Math.toIntExact(shape.elements())];
+        for (int at = 0; at < mask.length; at++) {
+            int row = at / length;
+            int head = row / length;
+            mask[at] = attention.allows(globals, head / heads, head % heads, row % length, at % length);
+        }
+        return Tensor.of(mask, shape.toArray());
+    }
+
+    private static Tensor pairs(Tensor mask) {
+        boolean[] allowed = mask.toBooleans();
+        int each = mask.dim(2) * mask.dim(3);
+        int[] pairs = new int[mask.dim(0) * mask.dim(1)];
+        for (int at = 0; at < allowed.length; at++) {
+            pairs[at / each] += allowed[at] ? 1 : 0;
+        }
+        return Tensor.of(pairs, mask.dim(0), mask.dim(1));
+    }
+
+    @Override
+    public Map<String, Tensor> sampleInputs(int batch, int length, DType dtype, Seed seed) {
+        Map<String, Tensor> inputs = new LinkedHashMap<>();
+        inputs.put("x", SubjectInputs.normal(Shape.of(batch, length, attention.width()), dtype, seed.split("x")));
+        if (!attention.spec().causal()) {
+            inputs.put("key_mask", SubjectInputs.padding(batch, length));
+            inputs.put("global_mask", globals(batch, length));
+        }
+        return inputs;
+    }
+
+    // Two in the first sequence, three places apart, and one in the others.
+    private static Tensor globals(int batch, int length) {
+        boolean[] global = new boolean[batch * length];
+        for (int b = 0; b < batch; b++) {
+            global[b * length + Math.min(b, length - 1)] = true;
+        }
+        if (length > 3) {
+            global[3] = true;
+        }
+        return Tensor.of(global, batch, length);
+    }
+
+    // Where the first sequence of a sample has them.
+    private int[] sampled(int length) {
+        if (attention.spec().causal()) {
+            return new int[0];
+        }
+        boolean[] global = globals(1, length).toBooleans();
+        return IntStream.range(0, length).filter(i -> global[i]).toArray();
+    }
+
+    @Override
+    public Cost cost(int length) {
+        long state = attention.spec().causal() ? attention.stateElements(length) : 0;
+        return new Cost(parameters(), attention.multiplyAdds(length, sampled(length)), state);
+    }
+
+    // D² for each projection, D more with biases, and D² + D for the output.
+    private long parameters() {
+        LongformerSpec spec = attention.spec();
+        long width = attention.width();
+        long kinds = spec.globalTokens() ? 2 : 1;
+        return 3 * kinds * (width * width + (spec.bias() ? width : 0))
+                + (spec.outputProjection() ? width * width + width : 0);
+    }
+
+    @Override
+    public double padding(int length) {
+        return attention.padding(length, sampled(length));
+    }
+
+    @Override
+    public long stateElements(int length) {
+        if (!attention.spec().causal()) {
+            return 0;
+        }
+        DType dtype = attention.parameters().values().iterator().next().value().dtype();
+        Tensor x = SubjectInputs.normal(Shape.of(1, length, attention.width()), dtype, Seed.of(length));
+        return attention.advance(x, attention.start(1, 1, dtype)).state().elements();
+    }
+}
