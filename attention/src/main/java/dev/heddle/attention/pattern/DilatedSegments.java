@@ -171,4 +171,43 @@ public record DilatedSegments(int segment, int rate, int heads, Offset offset, b
         }
         return pairs;
     }
+
+    @Override
+    public Gathering gathering(int head) {
+        return rate == 1 ? Gathering.NATURAL : new Kept(this, offset(head));
+    }
+
+    @Override
+    public AttentionPattern through(Gathered gathered) {
+        return gathered.gathering() instanceof Kept kept && kept.pattern.equals(this)
+                ? gathered.distances(Long.MIN_VALUE, causal ? 0 : Long.MAX_VALUE)
+                : AttentionPattern.super.through(gathered);
+    }
+
+    /// The kept positions of a head, a run for each segment.
+    private record Kept(DilatedSegments pattern, int offset) implements Gathering {
+        @Override
+        public Gathered gather(int queries, int keys) {
+            var gathered = new Gathered.Builder(this, queries, keys);
+            int first = keys - queries;
+            for (long base = pattern.base(Math.min(first, 0)); base < keys; base += pattern.segment) {
+                long end = Math.min(base + pattern.segment, keys);
+                for (long p = base + offset; p < end; p += pattern.rate) {
+                    if (p >= first) {
+                        gathered.query((int) p);
+                    }
+                    if (p >= 0) {
+                        gathered.key((int) p);
+                    }
+                }
+                gathered.endRun();
+            }
+            return gathered.build();
+        }
+
+        @Override
+        public int stride() {
+            return pattern.rate;
+        }
+    }
 }

@@ -18,6 +18,9 @@ class SectionTest {
                 PatternTest.patterns(),
                 Stream.of(
                         new Window(-1, -1, 4).or(new Window(-1, 0, 6)),
+                        new DilatedSegments(12, 3, HEADS, DilatedSegments.Offset.MODULO, false),
+                        new DilatedSegments(12, 4, HEADS, DilatedSegments.Offset.CONTIGUOUS, true, 5),
+                        new DilatedSegments(12, 4, HEADS, DilatedSegments.Offset.MODULO, true).or(Patterns.local(3)),
                         new Window(-1, -1, 4).and(new Window(9, 9, 6)),
                         new Window(-1, -1, 4).or(new Window(5, 5, 6)).or(Patterns.local(2)).and(Patterns.causal()),
                         new Window(3, 5, 2).and(Patterns.local(3).or(new Window(-1, -1, 7)).not())));
