@@ -192,7 +192,7 @@ public abstract sealed class MemoryCompressedAttention extends TdmcaLayer
 
     @Override
     public long stateElements(int length) {
-        long waiting = (length + zerosBefore(length)) % spec.factor();
+        long waiting = ((long) length + zerosBefore(length)) % spec.factor();
         return (2L * columns(length) + streams() * waiting) * width();
     }
 
