@@ -218,9 +218,9 @@ public final class BlockLayout implements AttentionPattern {
         int stop = keys - origin;
         long pairs = 0;
         for (int row = 0; row < blocks(); row++) {
-            long rows = Math.min((row + 1) * block, stop) - Math.max(row * block, first);
+            int rows = Math.min((row + 1) * block, stop) - Math.max(row * block, first);
             if (rows > 0) {
-                pairs += rows * seen(runs, row, -origin, stop);
+                pairs += (long) rows * seen(runs, row, -origin, stop);
             }
         }
         return pairs;

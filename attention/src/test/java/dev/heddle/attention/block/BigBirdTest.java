@@ -44,7 +44,7 @@ class BigBirdTest {
         for (int r = 0; r <= 3; r++) {
             for (int nb = 5 + r; nb <= 20; nb++) {
                 for (int b = 1; b <= 3; b++) {
-                    long blocks = 2L * nb + 2 * (4 + r) + (nb - 4) * (5L + r);
+                    long blocks = 2L * nb + 2L * (4 + r) + (nb - 4) * (5L + r);
                     assertThat(layout(internal(r), b, nb).pairs(1, nb * b, nb * b)).isEqualTo(blocks * b * b);
                 }
             }
@@ -59,7 +59,7 @@ class BigBirdTest {
                     int b = 3;
                     int n = nb * b;
                     AttentionPattern pattern = new LeadingTokens(g).or(layout(extended(r), b, nb).startingAt(g));
-                    long expected = 2L * g * n + (long) g * g + b * b * (nb * (3L + r) - 2);
+                    long expected = 2L * g * n + (long) g * g + (long) b * b * (nb * (3L + r) - 2);
                     assertThat(pattern.pairs(1, g + n, g + n)).as("g=%d r=%d nb=%d", g, r, nb).isEqualTo(expected);
                 }
             }
