@@ -47,6 +47,9 @@ final class BlockSparse implements CorePattern {
         if (block < 1) {
             throw new ConfigException("block: " + block + " tokens; use 1 or more");
         }
+        if (config.has("seq_len")) {
+            BlockSparseConfig.blocks(config);
+        }
     }
 
     @Override

@@ -20,6 +20,7 @@ final class BlockSparseConfig {
                 .optional("layout", "fixed", LAYOUTS)
                 .optional("num_heads", null, "heads")
                 .optional("block", 16, "tokens in a block")
+                .optional("seq_len", null, "tokens, a multiple of block; needed for layouts without attention")
                 .optional(
                         "attention",
                         null,
@@ -85,6 +86,18 @@ final class BlockSparseConfig {
             case "user" -> null;
             default -> throw new ConfigException("layout: '" + layout + "' is not known; use " + LAYOUTS);
         };
+    }
+
+    /// Blocks of sequences of the length `seq_len`.
+    ///
+    /// @throws ConfigException if they are not a whole number of blocks
+    static int blocks(Config config) {
+        int block = config.integer("block");
+        int length = config.integer("seq_len");
+        if (block < 1 || length < 1 || length % block != 0) {
+            throw new ConfigException("seq_len: " + length + " is no multiple of block " + block + "; pad it to one");
+        }
+        return length / block;
     }
 
     private static boolean isSliding(String layout) {

@@ -21,8 +21,7 @@ import java.util.Map;
 /// Layouts without attention: for every named configuration the output `layout.<name>` `[H, nb, nb]`, with the random
 /// columns of the input `rand_blocks.<name>` if there is one.
 final class LayoutsSubject implements Subject {
-    private static final Schema SCHEMA =
-            BlockSparseConfig.schema().required("seq_len", "tokens, a multiple of block").build();
+    private static final Schema SCHEMA = BlockSparseConfig.schema().build();
 
     private final Module module = new WithoutParameters();
     private final Map<String, Named> layouts = new LinkedHashMap<>();
@@ -35,19 +34,14 @@ final class LayoutsSubject implements Subject {
         static Named of(String name, Config config) {
             Config complete = SCHEMA.complete("layout " + name, config);
             BlockRule rule = BlockSparseConfig.rule(complete);
-            int block = complete.integer("block");
-            int length = complete.integer("seq_len");
             int heads = complete.integer("num_heads");
             if (rule == null || heads < 1) {
                 throw new ConfigException(
                         "layout " + name + ": " + complete + " makes none; use a layout by rule and 1 head or more");
             }
-            if (block < 1 || length < 1 || length % block != 0) {
-                throw new ConfigException(
-                        "seq_len: " + length + " is no multiple of block " + block + " in layout " + name + "; pad it");
-            }
             boolean each = complete.flag("different_layout_per_head");
-            return new Named(rule, block, length / block, heads, each ? heads : 1);
+            int blocks = BlockSparseConfig.blocks(complete);
+            return new Named(rule, complete.integer("block"), blocks, heads, each ? heads : 1);
         }
 
         Tensor make(@Nullable Tensor given, Seed seed) {

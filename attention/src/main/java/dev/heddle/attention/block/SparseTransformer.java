@@ -71,7 +71,7 @@ final class SparseTransformer implements CorePattern {
                 .required("stride", "length of the local step, about the square root of the sequence's")
                 .optional("c", null, "summary columns of a segment; vertsize·block_size by default")
                 .optional("num_verts", 1, "groups of summary columns that heads take in turn, a divisor of the heads")
-                .optional("vertsize", 1, "blocks of a summary group")
+                .optional("vertsize", null, "blocks of a summary group; c/block_size, or 1, by default")
                 .optional("block_size", 1, "tokens in a block, a divisor of stride")
                 .optional("causal", true, "always true")
                 .optional("layer", 0, "number of the layer, for interleaved")
@@ -95,8 +95,12 @@ final class SparseTransformer implements CorePattern {
     }
 
     private int width(Config config) {
-        int inBlocks = Math.multiplyExact(positive(config, "vertsize"), block);
-        int columns = config.integer("c", inBlocks);
+        int verts = config.has("vertsize") ? positive(config, "vertsize") : 1;
+        int columns = config.integer("c", Math.multiplyExact(verts, block));
+        if (!config.has("vertsize")) {
+            verts = Math.max(1, columns / block);
+        }
+        int inBlocks = Math.multiplyExact(verts, block);
         if (columns != inBlocks && inBlocks > 1) {
             throw new ConfigException(
                     "c: "

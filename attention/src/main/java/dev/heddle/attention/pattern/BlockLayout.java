@@ -6,10 +6,13 @@ import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 /// Attention between blocks of `b` tokens: query `i` of a head sees key `j` iff the head's layout joins block `⌊i/b⌋` with
 /// block `⌊j/b⌋`. Any layout will do.
@@ -41,17 +44,20 @@ public final class BlockLayout implements AttentionPattern {
                     "layout: " + blocks + " blocks of " + block + " tokens; use 2^31 tokens or fewer");
         }
         List<BlockRuns> runs = new ArrayList<>();
-        Map<BlockRuns, BlockRuns> known = new HashMap<>();
         for (BitSet[] head : heads) {
             for (BitSet row : head) {
                 if (head.length != blocks || row.length() > blocks) {
                     throw new ConfigException("layout: a head does not have " + blocks + " by " + blocks + " blocks");
                 }
             }
-            BlockRuns own = new BlockRuns(head);
-            runs.add(known.computeIfAbsent(own, same -> same));
+            runs.add(new BlockRuns(head));
         }
-        return new BlockLayout(runs.toArray(BlockRuns[]::new), block, 0);
+        return new BlockLayout(shared(runs.stream()), block, 0);
+    }
+
+    private static BlockRuns[] shared(Stream<BlockRuns> heads) {
+        Map<BlockRuns, BlockRuns> known = new HashMap<>();
+        return heads.map(head -> known.computeIfAbsent(head, same -> same)).toArray(BlockRuns[]::new);
     }
 
     /// The layout that a mask of blocks says.
@@ -224,5 +230,85 @@ public final class BlockLayout implements AttentionPattern {
             }
         }
         return pairs;
+    }
+
+    /// With causal attention the answers stay exact.
+    @Override
+    public AttentionPattern and(AttentionPattern other) {
+        if (!other.equals(Patterns.causal())) {
+            return AttentionPattern.super.and(other);
+        }
+        BlockRuns[] earlier = shared(Arrays.stream(heads).map(BlockRuns::lowerTriangle));
+        return new CausalBlocks(new BlockLayout(earlier, block, origin));
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof BlockLayout layout
+                && block == layout.block
+                && origin == layout.origin
+                && Arrays.equals(heads, layout.heads);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(block, origin, Arrays.hashCode(heads));
+    }
+
+    @Override
+    public String toString() {
+        return "BlockLayout[" + heads() + " heads of " + blocks() + " blocks of " + block + " tokens]";
+    }
+
+    /// A layout without blocks above the diagonal, cut along the diagonal of tokens.
+    private record CausalBlocks(BlockLayout layout) implements AttentionPattern {
+        @Override
+        public boolean allows(int head, int query, int key) {
+            return key <= query && layout.allows(head, query, key);
+        }
+
+        @Override
+        public long bits(int head, int query, int key) {
+            return layout.bits(head, query, key) & Patterns.causal().bits(head, query, key);
+        }
+
+        @Override
+        public Tile tile(int head, int q0, int q1, int k0, int k1) {
+            if (k1 - 1 <= q0) {
+                return layout.tile(head, q0, q1, k0, k1);
+            }
+            // The last query of a block sees what any of the block's sees.
+            for (int row = layout.firstRow(q0); row <= layout.lastRow(q1); row++) {
+                int stop = Math.min(q1 - layout.origin, (row + 1) * layout.block);
+                int seen = layout.seen(layout.of(head), row, k0 - layout.origin, Math.min(k1 - layout.origin, stop));
+                if (seen > 0) {
+                    return Tile.PARTIAL;
+                }
+            }
+            return Tile.EMPTY;
+        }
+
+        @Override
+        public KeyRanges keys(int head, int q0, int q1) {
+            return layout.keys(head, q0, q1).intersect(KeyRanges.of(Integer.MIN_VALUE, q1));
+        }
+
+        @Override
+        public long pairs(int head, int queries, int keys) {
+            BlockRuns runs = layout.of(head);
+            long pairs = 0;
+            for (int row = 0; row < layout.blocks(); row++) {
+                int start = row * layout.block;
+                int from = Math.max(start, keys - queries - layout.origin);
+                int to = Math.min(start + layout.block, keys - layout.origin);
+                if (from < to) {
+                    pairs += (long) (to - from) * layout.seen(runs, row, -layout.origin, start);
+                    // The query at place p of a block sees p + 1 keys of its own block.
+                    long own = (to - (long) from) * (from - start + 1L + to - start) / 2;
+                    pairs += layout.joins(head, row, row) ? own : 0;
+                }
+            }
+            return pairs;
+        }
     }
 }

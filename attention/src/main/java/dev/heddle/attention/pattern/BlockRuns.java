@@ -65,6 +65,18 @@ final class BlockRuns {
         return stops[run];
     }
 
+    /// The same without blocks above the diagonal.
+    BlockRuns lowerTriangle() {
+        BitSet[] lower = new BitSet[blocks()];
+        for (int row = 0; row < lower.length; row++) {
+            lower[row] = new BitSet(blocks());
+            for (int run = rows[row]; run < end(row) && starts[run] <= row; run++) {
+                lower[row].set(starts[run], Math.min(stops[run], row + 1));
+            }
+        }
+        return new BlockRuns(lower);
+    }
+
     /// The blocks that any of the rows `first..last` joins, as start, stop, start, stop …
     int[] union(int first, int last) {
         BitSet blocks = new BitSet(blocks());

@@ -196,6 +196,16 @@ class PatternCoreTest {
     }
 
     @Test
+    void summaryBlocksAreCountedInColumnsOrInBlocks() {
+        String line = "sparse-transformer {'pattern': 'fixed', 'stride': 20, 'block_size': 2, ";
+        AttentionPattern four = Patterns.fixed(20, 4, 1);
+        assertThat(core(line + "'c': 4}").pattern(9)).isEqualTo(four);
+        assertThat(core(line + "'vertsize': 2}").pattern(9)).isEqualTo(four);
+        assertThat(core(line + "'c': 4, 'vertsize': 2}").pattern(9)).isEqualTo(four);
+        assertThat(core(line + "'c': 2}").pattern(9)).isEqualTo(Patterns.fixed(20, 2, 1));
+    }
+
+    @Test
     void mergedIsNotPerHead() {
         Map<String, Tensor> inputs = Cores.inputs(DType.F64, 1, 3, 29, 5);
         Tensor merged = Cores.output(core("sparse-transformer {'stride': 5}"), inputs, "y");
@@ -324,6 +334,8 @@ class PatternCoreTest {
                 "sparse-transformer {'stride': 8, 'vertsize': 0}|vertsize: 0",
                 "sparse-transformer {'stride': 8, 'layer': -1}|layer: -1",
                 "sparse-transformer {'stride': 8, 'block_size': 2, 'strict': true}|no whole number of blocks of 2",
+                "sparse-transformer {'stride': 8, 'block_size': 2, 'c': 4, 'vertsize': 1}|c: 4 summary columns",
+                "block-sparse {'block': 4, 'seq_len': 21}|seq_len: 21",
                 "block-sparse {'block': 0}|block: 0",
                 "block-sparse {'block': 2, 'strict': true}|no whole number of blocks of 2",
                 "block-sparse {'layout': 'sliding', 'block': 21, 'strict': true}|use 3 or more",

@@ -45,6 +45,9 @@ class BlockPatternsTest {
                 random(5, 6, 1, 1),
                 random(4, 7, 3, 5).startingAt(3),
                 random(3, 3, 1, 2),
+                random(1, 40, 2, 2).and(Patterns.causal()),
+                random(3, 11, 2, 3).and(Patterns.causal()),
+                random(4, 7, 3, 5).startingAt(3).and(Patterns.causal()),
                 new Segments(1),
                 new Segments(5),
                 new Segments(64),
@@ -188,27 +191,18 @@ class BlockPatternsTest {
     }
 
     @Test
-    void causalTilesOfALowerTriangularLayoutAreExact() {
-        List<BitSet[]> heads = new ArrayList<>();
-        BlockLayout any = random(4, 9, 1, 2);
-        BitSet[] rows = new BitSet[9];
-        for (int row = 0; row < 9; row++) {
-            rows[row] = new BitSet();
-            for (int column = 0; column <= row; column++) {
-                rows[row].set(column, row == column || any.joins(0, row, column));
-            }
-        }
-        heads.add(rows);
-        AttentionPattern causal = BlockLayout.of(4, heads).and(Patterns.causal());
-        for (int q0 = 0; q0 < 36; q0 += 4) {
-            for (int k0 = 0; k0 < 36; k0 += 4) {
-                for (int size : new int[] {4, 8}) {
-                    int allowed = count(causal, 0, q0, q0 + size, k0, k0 + size);
-                    boolean inside = q0 + size <= 36 && k0 + size <= 36;
-                    if (inside) {
-                        assertThat(causal.tile(0, q0, q0 + size, k0, k0 + size))
-                                .isEqualTo(
-                                        allowed == 0 ? Tile.EMPTY : allowed == size * size ? Tile.FULL : Tile.PARTIAL);
+    void causalPairsOfFewerQueriesThanKeysAreCounted() {
+        for (BlockLayout layout : List.of(random(4, 7, 3, 2), random(4, 7, 3, 2).startingAt(3))) {
+            AttentionPattern causal = layout.and(Patterns.causal());
+            for (int queries : new int[] {1, 5, 13, 40}) {
+                for (int keys : new int[] {1, 6, 13, 35}) {
+                    for (int head = 0; head < 3; head++) {
+                        assertThat(causal.pairs(head, queries, keys))
+                                .isEqualTo(count(causal, head, keys - queries, keys, 0, keys));
+                        for (int query = keys - queries; query < keys; query++) {
+                            assertThat(causal.allows(head, query, 4))
+                                    .isEqualTo(query >= 4 && layout.allows(head, query, 4));
+                        }
                     }
                 }
             }
@@ -229,6 +223,18 @@ class BlockPatternsTest {
                 assertThat(again.allows(1, i, j)).isEqualTo(layout.joins(1, i / 3, j / 3));
             }
         }
+    }
+
+    @Test
+    void layoutsAreValues() {
+        BlockLayout layout = random(3, 7, 2, 2);
+        BlockLayout again = BlockLayout.of(3, layout.toTensor(2));
+        assertThat(again).isEqualTo(layout).hasSameHashCodeAs(layout);
+        assertThat(again.and(Patterns.causal())).isEqualTo(layout.and(Patterns.causal()));
+        assertThat(again.startingAt(1)).isNotEqualTo(layout);
+        assertThat(BlockLayout.of(4, layout.toTensor(2))).isNotEqualTo(layout);
+        assertThat(BlockLayout.of(3, layout.toTensor(1))).isNotEqualTo(layout);
+        assertThat(layout).hasToString("BlockLayout[2 heads of 7 blocks of 3 tokens]");
     }
 
     @Test
