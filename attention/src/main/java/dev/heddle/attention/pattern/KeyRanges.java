@@ -24,6 +24,11 @@ public final class KeyRanges {
         return to <= from ? NONE : new KeyRanges(new int[] {from, to});
     }
 
+    /// The ranges with these bounds: start, stop, start, stop …, each beyond the one before.
+    static KeyRanges sorted(int... bounds) {
+        return bounds.length == 0 ? NONE : new KeyRanges(bounds);
+    }
+
     /// The number of ranges.
     public int count() {
         return bounds.length / 2;

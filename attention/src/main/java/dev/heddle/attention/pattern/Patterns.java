@@ -2,6 +2,8 @@ package dev.heddle.attention.pattern;
 
 import dev.heddle.core.error.ConfigException;
 
+import java.util.List;
+
 /// The patterns by name.
 public final class Patterns {
     private static final AttentionPattern FULL = new Window(Window.UNLIMITED, Window.UNLIMITED, 1);
@@ -50,5 +52,44 @@ public final class Patterns {
     /// @throws ConfigException if a side is below −1
     public static AttentionPattern window(int left, int right) {
         return new Window(left, right, 1);
+    }
+
+    /// Queries of head `h` see what pattern `h mod count` shows head `h`.
+    ///
+    /// @throws ConfigException if there is no pattern
+    public static AttentionPattern perHead(AttentionPattern... patterns) {
+        return new PerHead(List.of(patterns));
+    }
+
+    /// A query sees the tokens of its own segment of `length` tokens.
+    ///
+    /// @throws ConfigException if `length` is below 1
+    public static AttentionPattern segments(int length) {
+        return new Segments(length);
+    }
+
+    /// The strided pattern of the Sparse Transformer in one softmax: the `stride` latest positions and every `stride`-th
+    /// before them. Source: arXiv 1904.10509 §4.3.
+    ///
+    /// @throws ConfigException if `stride` is below 1
+    public static AttentionPattern strided(int stride) {
+        requirePositive("stride", stride);
+        return window(stride - 1, 0).or(new Window(Window.UNLIMITED, 0, stride));
+    }
+
+    /// The fixed pattern of the Sparse Transformer in one softmax: a query's own segment of `stride` positions up to
+    /// itself, and the summary columns of all segments before it. Source: arXiv 1904.10509 §4.3.
+    ///
+    /// @param width summary columns of a segment that one head sees
+    /// @param groups heads that see different columns, counted from the end of a segment
+    /// @throws ConfigException if a size is below 1 or the groups do not fit into a segment
+    public static AttentionPattern fixed(int stride, int width, int groups) {
+        return segments(stride).and(causal()).or(new SummaryColumns(stride, width, groups));
+    }
+
+    static void requirePositive(String what, int value) {
+        if (value < 1) {
+            throw new ConfigException(what + ": " + value + " is below 1; use 1 or more");
+        }
     }
 }

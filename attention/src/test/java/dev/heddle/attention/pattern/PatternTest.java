@@ -36,6 +36,18 @@ class PatternTest {
                                 Patterns.window(Window.UNLIMITED, 3),
                                 Patterns.window(1, Window.UNLIMITED),
                                 new Window(Window.UNLIMITED, 0, 5),
+                                new Segments(1),
+                                new Segments(6),
+                                new Segments(70),
+                                new SummaryColumns(7, 2, 3),
+                                new SummaryColumns(1, 1, 1),
+                                new SummaryColumns(90, 67, 1),
+                                new LeadingTokens(0),
+                                new LeadingTokens(3),
+                                BlockPatternsTest.random(1, 131, 2, 3),
+                                BlockPatternsTest.random(4, 9, 3, 2),
+                                BlockPatternsTest.random(70, 3, 1, 1).startingAt(2),
+                                Patterns.perHead(Patterns.strided(5), Patterns.fixed(6, 2, 2), PLAIN),
                                 PLAIN));
         List<AttentionPattern> all = new ArrayList<>(simple);
         for (AttentionPattern a : simple) {
