@@ -20,6 +20,10 @@ import dev.heddle.attention.kernel.ScaledDotProduct;
 import dev.heddle.attention.pattern.DilatedSegments;
 import dev.heddle.attention.pattern.DilatedSegments.Offset;
 import dev.heddle.attention.pattern.Patterns;
+import dev.heddle.core.catalog.Config;
+import dev.heddle.core.catalog.StackPart;
+import dev.heddle.core.catalog.StackSizes;
+import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
@@ -382,6 +386,38 @@ class DilatedAttentionTest {
     @Test
     void emptySequencesGiveEmptyOnes() {
         assertThat(layer(LADDER).forward(Tensor.zeros(DType.F64, B, 0, D)).shape()).isEqualTo(Shape.of(B, 0, D));
+    }
+
+    @Test
+    void aStackOfAnyContextGetsSegmentsThatItsRatesDivide() {
+        for (int context : new int[] {1, 7, 64, 101}) {
+            StackPart part = new DilatedCatalog().variants().getFirst().part(new StackSizes(D, H, context));
+            assertThat(part).isInstanceOf(DilatedSpec.class);
+            DilatedAttention layer = randomised(((DilatedSpec) part).create(D, 0.5, Seed.of(1)));
+            Tensor x = random("x", 1, 2 * context, D);
+            Tensor last = Layout.slice(x, 1, 2 * context - 1, 2 * context);
+            Step before = layer.advance(Layout.slice(x, 1, 0, 2 * context - 1), layer.start(1, 1, DType.F64));
+            assertThat(
+                            difference(
+                                    layer.advance(last, before.state()).y(),
+                                    Layout.slice(layer.forward(x), 1, 2 * context - 1, 2 * context)))
+                    .isLessThan(EXACT);
+        }
+    }
+
+    @Test
+    void theInnerNormHasTwoNames() {
+        String config =
+                "{\"d_model\": 4, \"num_heads\": 2, \"segment_lengths\": [4], \"dilation_rates\": [2], \"sub_ln\": true}";
+        Subject subject = new DilatedCatalog().variants().getFirst().build(Config.parse(config), Seed.of(1));
+        Map<String, Tensor> weights = new LinkedHashMap<>();
+        subject.module()
+                .parameters()
+                .forEach((name, p) -> weights.put(name.replace("inner_attn_ln", "sub_ln"), p.value()));
+        Tensor twos = Tensor.full(DType.F32, Shape.of(4), 2);
+        weights.put("sub_ln.weight", twos);
+        subject.bind(weights);
+        assertThat(subject.module().parameters().get("inner_attn_ln.weight").value().toDoubles()).containsOnly(2);
     }
 
     @Test

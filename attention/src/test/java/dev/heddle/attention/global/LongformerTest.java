@@ -20,6 +20,8 @@ import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.attention.pattern.Patterns;
 import dev.heddle.core.catalog.Config;
 import dev.heddle.core.catalog.Form;
+import dev.heddle.core.catalog.StackPart;
+import dev.heddle.core.catalog.StackSizes;
 import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
@@ -432,6 +434,19 @@ class LongformerTest {
         assertThatThrownBy(() -> subject.run(global, Form.RECURRENT))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("global_mask");
+    }
+
+    @Test
+    void aStackGetsACausalLayerWithoutUnusedProjections() {
+        StackPart part = new GlobalAttentionCatalog().variants().getFirst().part(new StackSizes(D, H, 30));
+        assertThat(part).isInstanceOf(LongformerSpec.class);
+        Longformer layer = randomised(((LongformerSpec) part).create(D, 0.5, Seed.of(1)));
+        assertThat(layer.spec().causal()).isTrue();
+        assertThat(layer.parameterCount()).isEqualTo(4 * (D * D + D));
+        Tensor x = random("x", 1, 30, D);
+        Step before = layer.advance(Layout.slice(x, 1, 0, 29), layer.start(1, 30, DType.F64));
+        Tensor last = layer.advance(Layout.slice(x, 1, 29, 30), before.state()).y();
+        assertThat(difference(last, Layout.slice(layer.forward(x), 1, 29, 30))).isLessThan(EXACT);
     }
 
     @Test
