@@ -247,7 +247,7 @@ public final class Attention extends TokenMixer {
     }
 
     @Override
-    public OptionalLong pairs(int length) {
+    public OptionalLong scoredPairs(int length) {
         return OptionalLong.of(pairs(length, length));
     }
 

@@ -34,7 +34,7 @@ public abstract class TokenMixer extends Module {
 
     /// The exact number of query-key pairs that are scored over one sequence of N tokens, all heads together; empty where
     /// that is no fixed number, because the content of the tokens decides or because nothing is scored.
-    public OptionalLong pairs(int length) {
+    public OptionalLong scoredPairs(int length) {
         return OptionalLong.empty();
     }
 

@@ -31,8 +31,8 @@ public abstract class Block extends Module {
     /// The numbers that the state holds after `length` tokens of one sequence.
     public abstract long stateElements(int length);
 
-    /// The query-key pairs that are scored; see [TokenMixer#pairs].
-    public abstract OptionalLong pairs(int length);
+    /// The query-key pairs that are scored; see [TokenMixer#scoredPairs].
+    public abstract OptionalLong scoredPairs(int length);
 
     /// What a stack chose for its blocks.
     ///

@@ -228,11 +228,11 @@ public final class DecoderStack extends Module {
     }
 
     /// The query-key pairs that are scored over one sequence of `length` tokens, all blocks and heads together; empty if a
-    /// block has no fixed number of them ([TokenMixer#pairs]).
-    public OptionalLong pairs(int length) {
+    /// block has no fixed number of them ([TokenMixer#scoredPairs]).
+    public OptionalLong scoredPairs(int length) {
         long sum = 0;
         for (Block block : blocks) {
-            OptionalLong pairs = block.pairs(length);
+            OptionalLong pairs = block.scoredPairs(length);
             if (pairs.isEmpty()) {
                 return pairs;
             }

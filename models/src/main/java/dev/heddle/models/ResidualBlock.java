@@ -55,8 +55,8 @@ final class ResidualBlock extends Block {
     }
 
     @Override
-    public OptionalLong pairs(int length) {
-        return mixer.pairs(length);
+    public OptionalLong scoredPairs(int length) {
+        return mixer.scoredPairs(length);
     }
 
     @Override

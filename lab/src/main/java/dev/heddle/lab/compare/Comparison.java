@@ -143,7 +143,7 @@ public final class Comparison {
                     trained.decodeTokensPerSecond(),
                     (double) trained.cacheBytes() / context,
                     peak,
-                    Pairs.of(model.pairs(context), (long) options.depth() * options.heads(), context),
+                    Pairs.of(model.scoredPairs(context), (long) options.depth() * options.heads(), context),
                     history.losses(),
                     history.evaluations(),
                     lengths);
