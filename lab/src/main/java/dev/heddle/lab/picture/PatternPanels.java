@@ -27,7 +27,7 @@ public final class PatternPanels {
         left = kinds.size() - panels.size();
         Reach any = kinds.stream().map(Kind::pairs).reduce(Reach::beside).orElseThrow();
         String whose = kinds.size() == 1 ? "Reach" : "Reach of all heads";
-        String through = layers == 1 ? " through 1 layer" : " through 1 to " + layers + " layers";
+        String through = layers == 1 ? ", 1 layer" : ", 1 to " + layers + " layers";
         panels.add(new ReachPanel(whose + through, any, layers));
     }
 

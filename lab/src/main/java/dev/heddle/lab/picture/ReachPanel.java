@@ -12,7 +12,7 @@ import java.util.stream.Collectors;
 final class ReachPanel extends Panel {
     // Viridis (van der Walt and Smith, 2015): rising in lightness for any colour vision.
     private static final int[] RAMP = {0x440154, 0x3B528B, 0x21918C, 0x5EC962, 0xFDE725};
-    private static final int LISTED = 6;
+    private static final int LISTED = 4;
 
     private final int layers;
     private final int[][] first;

@@ -25,7 +25,7 @@ class PatternPanelsTest {
                 .containsExactly(
                         "Pairs of heads 0, 2: 8 pairs: 13 % of all, 22 % of causal",
                         "Pairs of heads 1, 3: 7 pairs: 11 % of all, 19 % of causal",
-                        "Reach of all heads through 1 to 2 layers: layer by layer 42 %, 58 % of causal");
+                        "Reach of all heads, 1 to 2 layers: layer by layer 42 %, 58 % of causal");
     }
 
     @Test
@@ -33,7 +33,7 @@ class PatternPanelsTest {
         assertThat(panels(BY_HEAD, 4, OptionalInt.of(3)).figures().lines())
                 .containsExactly(
                         "Pairs of head 3: 7 pairs: 11 % of all, 19 % of causal",
-                        "Reach through 1 to 2 layers: layer by layer 19 %, 36 % of causal");
+                        "Reach, 1 to 2 layers: layer by layer 19 %, 36 % of causal");
     }
 
     @Test
