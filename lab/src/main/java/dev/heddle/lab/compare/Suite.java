@@ -16,7 +16,7 @@ import java.util.Set;
 /// A comparison that has a name: who takes part, and the sizes at which it tells something.
 public enum Suite {
     /// Attention to fewer keys, beside causal attention: at a context where that makes a difference.
-    PATTERNS(512, 2, 240) {
+    PATTERNS(512, 2, 160) {
         @Override
         public List<String> contenders(Catalog catalog, StackSizes sizes) {
             List<String> names = new ArrayList<>(List.of("mha"));
