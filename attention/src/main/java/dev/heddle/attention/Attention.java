@@ -23,6 +23,8 @@ import dev.heddle.positional.ScorePosition;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.OptionalLong;
+
 /// Softmax attention with H query heads that share G key/value heads: multi-head (G = H), grouped-query (1 < G < H) and
 /// multi-query (G = 1) are this one class.
 ///
@@ -241,22 +243,27 @@ public final class Attention extends TokenMixer {
     public long multiplyAdds(int queries, int keys) {
         long projections = queries * wq.multiplyAdds() + keys * (wk.multiplyAdds() + wv.multiplyAdds());
         long output = wo == null ? 0 : queries * wo.multiplyAdds();
+        return projections + output + 2 * pairs(queries, keys) * headWidth;
+    }
+
+    @Override
+    public OptionalLong scoredPairs(int length) {
+        return OptionalLong.of(pairs(length, length));
+    }
+
+    private long pairs(int queries, int keys) {
         long pairs = 0;
         for (int head = 0; head < spec.heads; head++) {
             pairs += spec.pattern.pairs(head, queries, keys);
         }
-        return projections + output + 2 * pairs * headWidth;
+        return pairs;
     }
 
     /// The share of [#multiplyAdds(int, int)] that the kernel may add to fill up its tiles.
     double padding(int queries, int keys) {
         AttentionShape shape =
                 new AttentionShape(1, spec.heads, spec.keyValueHeads, queries, keys, headWidth, headWidth);
-        long pairs = 0;
-        for (int head = 0; head < spec.heads; head++) {
-            pairs += spec.pattern.pairs(head, queries, keys);
-        }
-        double more = TiledWork.multiplyAdds(shape, spec.pattern) - 2.0 * pairs * headWidth;
+        double more = TiledWork.multiplyAdds(shape, spec.pattern) - 2.0 * pairs(queries, keys) * headWidth;
         return more / multiplyAdds(queries, keys);
     }
 

@@ -6,6 +6,8 @@ import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
 
+import java.util.OptionalLong;
+
 /// How tokens exchange information: one function in several forms.
 ///
 /// [#forward] is the parallel form. [#advance] takes the next tokens, however many, together with the state of those
@@ -29,6 +31,12 @@ public abstract class TokenMixer extends Module {
 
     /// The numbers that the state holds after N tokens of one sequence.
     public abstract long stateElements(int length);
+
+    /// The exact number of query-key pairs that are scored over one sequence of N tokens, all heads together; empty where
+    /// that is no fixed number, because the content of the tokens decides or because nothing is scored.
+    public OptionalLong scoredPairs(int length) {
+        return OptionalLong.empty();
+    }
 
     /// What [#advance] returns.
     public record Step(Tensor y, MixerState state) {}

@@ -21,10 +21,14 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedSet;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
@@ -118,9 +122,15 @@ public final class Bench {
         if (!request.jmh.getJvmArgs().hasValue()) {
             options.jvmArgs(JVM_FLAGS);
         }
-        List<String> variants = fill(options, found, "variant", variant -> true);
-        List<String> trained = fill(options, found, "trained", Bench::trains);
-        int runs = found.stream().mapToInt(entry -> runs(entry, variants.size(), trained.size())).sum();
+        Map<String, List<String>> filled = new HashMap<>();
+        fill(options, found, filled, "variant", () -> variants(_ -> true));
+        fill(options, found, filled, "trained", () -> variants(Bench::trains));
+        if (request.full) {
+            fill(options, found, filled, "sparsity", Sparsity::ids);
+            fill(options, found, filled, "context", () -> texts(PatternBenchmark.CONTEXTS));
+            fill(options, found, filled, "maskedContext", () -> texts(PatternPeerBenchmark.CONTEXTS));
+        }
+        int runs = found.stream().mapToInt(entry -> runs(entry, filled)).sum();
         progress.expect(runs);
         if (!request.full) {
             quick(options, runs);
@@ -128,22 +138,26 @@ public final class Bench {
         return options;
     }
 
-    /// Gives a parameter that stands for a variant the ids of the catalogue, which JMH's annotation cannot.
-    private List<String> fill(
+    /// Gives a parameter values that JMH's annotation cannot: the ids of the catalogue, or more than the quick profile's.
+    private void fill(
             ChainedOptionsBuilder options,
             SortedSet<BenchmarkListEntry> found,
+            Map<String, List<String>> filled,
             String parameter,
-            Predicate<Variant> choice) {
+            Supplier<List<String>> values) {
         boolean asked = request.jmh.getParameter(parameter).hasValue();
-        if (asked) {
-            return List.copyOf(request.jmh.getParameter(parameter).get());
+        if (!asked && found.stream().anyMatch(entry -> has(entry, parameter))) {
+            filled.put(parameter, values.get());
+            options.param(parameter, values.get().toArray(String[]::new));
         }
-        if (found.stream().noneMatch(entry -> has(entry, parameter))) {
-            return List.of();
-        }
-        List<String> ids = Catalog.load().variants().stream().filter(choice).map(Variant::id).toList();
-        options.param(parameter, ids.toArray(String[]::new));
-        return ids;
+    }
+
+    private static List<String> variants(Predicate<Variant> choice) {
+        return Catalog.load().variants().stream().filter(choice).map(Variant::id).toList();
+    }
+
+    private static List<String> texts(int[] values) {
+        return Arrays.stream(values).mapToObj(String::valueOf).toList();
     }
 
     private static boolean has(BenchmarkListEntry entry, String parameter) {
@@ -155,18 +169,15 @@ public final class Bench {
                 && variant.build(variant.examples().getFirst(), Seed.of(0)).trains(Form.PARALLEL);
     }
 
-    private int runs(BenchmarkListEntry entry, int variants, int trained) {
+    private int runs(BenchmarkListEntry entry, Map<String, List<String>> filled) {
         int runs = 1;
         if (entry.getParams().hasValue()) {
             for (var parameter : entry.getParams().get().entrySet()) {
                 String name = parameter.getKey();
                 var given = request.jmh.getParameter(name);
-                runs *=
-                        switch (name) {
-                            case "variant" -> variants;
-                            case "trained" -> trained;
-                            default -> given.hasValue() ? given.get().size() : parameter.getValue().length;
-                        };
+                List<String> values = filled.get(name);
+                int usual = values == null ? parameter.getValue().length : values.size();
+                runs *= given.hasValue() ? given.get().size() : usual;
             }
         }
         return runs;

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// The figures of a run with their ratios to the peers, one row for Heddle and each peer.
 final class Report {
@@ -31,6 +32,8 @@ final class Report {
     /// @param unit of both figures, as `ms/op`
     /// @param peer null if the benchmark has none
     /// @param ratio how many times as fast as the peer Heddle is
+    /// @param perPair for attention under a sparse pattern: the time of a query-key pair, relative to one of causal
+    ///     attention over as many tokens
     record Row(
             String benchmark,
             Map<String, String> params,
@@ -38,7 +41,8 @@ final class Report {
             String unit,
             @Nullable String peer,
             @Nullable Double peerScore,
-            @Nullable Double ratio) {
+            @Nullable Double ratio,
+            @Nullable Double perPair) {
         Map<String, @Nullable Object> json() {
             Map<String, @Nullable Object> json = new LinkedHashMap<>();
             json.put("benchmark", benchmark);
@@ -48,6 +52,7 @@ final class Report {
             json.put("peer", peer);
             json.put("peer_score", peerScore);
             json.put("ratio", ratio);
+            json.put("per_pair", perPair);
             return json;
         }
     }
@@ -55,6 +60,8 @@ final class Report {
     static Report of(Collection<RunResult> results) {
         Map<Name, RunResult> byName = new LinkedHashMap<>();
         results.forEach(result -> byName.put(Name.of(result.getParams()), result));
+        PairTimes times = new PairTimes();
+        byName.forEach((name, result) -> times.add(name, score(result)));
         List<Row> rows = new ArrayList<>();
         byName.forEach(
                 (name, ours) -> {
@@ -63,25 +70,25 @@ final class Report {
                         byName.forEach(
                                 (other, theirs) -> {
                                     if (!other.isHeddle() && other.byHeddle().equals(name)) {
-                                        beside.add(row(name, ours, other.who(), theirs));
+                                        beside.add(row(name, ours, other.who(), theirs, times.relative(name)));
                                     }
                                 });
-                        rows.addAll(beside.isEmpty() ? List.of(alone(name, ours)) : beside);
+                        rows.addAll(beside.isEmpty() ? List.of(alone(name, ours, times.relative(name))) : beside);
                     }
                 });
         return new Report(rows);
     }
 
-    private static Row alone(Name name, RunResult ours) {
-        return new Row(name.subject(), name.parameters(), score(ours), unit(ours), null, null, null);
+    private static Row alone(Name name, RunResult ours, @Nullable Double perPair) {
+        return new Row(name.subject(), name.parameters(), score(ours), unit(ours), null, null, null, perPair);
     }
 
-    private static Row row(Name name, RunResult ours, String peer, RunResult theirs) {
+    private static Row row(Name name, RunResult ours, String peer, RunResult theirs, @Nullable Double perPair) {
         double mine = score(ours);
         double other = score(theirs);
         boolean moreIsBetter = unit(ours).startsWith("ops");
         double ratio = moreIsBetter ? mine / other : other / mine;
-        return new Row(name.subject(), name.parameters(), mine, unit(ours), peer, other, ratio);
+        return new Row(name.subject(), name.parameters(), mine, unit(ours), peer, other, ratio, perPair);
     }
 
     private static double score(RunResult result) {
@@ -99,7 +106,7 @@ final class Report {
     /// For people at a terminal.
     String table() {
         List<List<String>> cells = new ArrayList<>();
-        cells.add(List.of("benchmark", "parameters", "heddle", "unit", "peer", "peer's", "ratio"));
+        cells.add(headings());
         rows.forEach(row -> cells.add(cells(row)));
         int[] widths = new int[cells.getFirst().size()];
         cells.forEach(
@@ -117,22 +124,46 @@ final class Report {
             }
             text.append(padded.toString().stripTrailing()).append(System.lineSeparator());
         }
-        return text.append("ratio: above 1, Heddle is faster").append(System.lineSeparator()).toString();
+        text.append("ratio: above 1, Heddle is faster").append(System.lineSeparator());
+        if (comparesPairs()) {
+            text.append("per pair: time of a query-key pair, 1 is that of causal attention over as many tokens")
+                    .append(System.lineSeparator());
+        }
+        return text.toString();
     }
 
-    private static List<String> cells(Row row) {
+    private boolean comparesPairs() {
+        return rows.stream().anyMatch(row -> row.perPair != null);
+    }
+
+    private List<String> headings() {
+        List<String> headings = List.of("benchmark", "parameters", "heddle", "unit", "peer", "peer's", "ratio");
+        return comparesPairs() ? with(headings, "per pair") : headings;
+    }
+
+    private static List<String> with(List<String> cells, String last) {
+        return Stream.concat(cells.stream(), Stream.of(last)).toList();
+    }
+
+    private List<String> cells(Row row) {
         String parameters =
                 row.params.entrySet().stream()
                         .map(entry -> entry.getKey() + "=" + entry.getValue())
                         .collect(Collectors.joining(" "));
-        return List.of(
-                row.benchmark,
-                parameters,
-                figure(row.score),
-                row.unit,
-                row.peer == null ? "-" : row.peer,
-                figure(row.peerScore),
-                row.ratio == null ? "-" : String.format(Locale.ROOT, "%.2f", row.ratio));
+        List<String> cells =
+                List.of(
+                        row.benchmark,
+                        parameters,
+                        figure(row.score),
+                        row.unit,
+                        row.peer == null ? "-" : row.peer,
+                        figure(row.peerScore),
+                        quotient(row.ratio));
+        return comparesPairs() ? with(cells, quotient(row.perPair)) : cells;
+    }
+
+    private static String quotient(@Nullable Double value) {
+        return value == null ? "-" : String.format(Locale.ROOT, "%.2f", value);
     }
 
     private static String figure(@Nullable Double value) {
@@ -151,13 +182,13 @@ final class Report {
         text.append(System.getProperty("os.name")).append(' ').append(System.getProperty("os.arch")).append(", ");
         text.append(Parallel.threads()).append(" threads, Java ").append(Runtime.version()).append(", kernels: ");
         text.append(KernelProvider.description()).append(".\n\n");
-        text.append("| benchmark | parameters | heddle | unit | peer | peer's | ratio |\n");
-        text.append("|---|---|---:|---|---|---:|---:|\n");
+        text.append("| ").append(String.join(" | ", headings())).append(" |\n");
+        text.append("|---|---|---:|---|---|---:|---:|").append(comparesPairs() ? "---:|" : "").append("\n");
         rows.forEach(row -> text.append("| ").append(String.join(" | ", cells(row))).append(" |\n"));
         return text.toString();
     }
 
-    /// A list of `{benchmark, params, score, unit, peer, peer_score, ratio}`.
+    /// A list of `{benchmark, params, score, unit, peer, peer_score, ratio, per_pair}`.
     String json() {
         try {
             return new ObjectMapper()

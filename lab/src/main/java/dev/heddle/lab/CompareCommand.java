@@ -1,13 +1,19 @@
 package dev.heddle.lab;
 
+import dev.heddle.core.catalog.Catalog;
+import dev.heddle.core.catalog.StackSizes;
 import dev.heddle.lab.compare.Comparison;
 import dev.heddle.lab.compare.Report;
+import dev.heddle.lab.compare.Suite;
 import dev.heddle.lab.corpus.Corpus;
 import dev.heddle.lab.training.TrainingSettings;
+
+import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 import java.io.PrintWriter;
@@ -26,7 +32,7 @@ import java.util.List;
         mixinStandardHelpOptions = true)
 final class CompareCommand implements Runnable {
     private static final int EVALUATIONS = 12;
-    private static final int WINDOWS_ON_THE_WAY = 128;
+    private static final int TOKENS_ON_THE_WAY = 1 << 14;
 
     @Spec private CommandSpec spec;
 
@@ -37,6 +43,14 @@ final class CompareCommand implements Runnable {
             defaultValue = "mha,mqa,gqa,local,learned,sinusoidal,rope,alibi,nope",
             description = "See 'heddle variants'; a+b makes both choices at once. Default: ${DEFAULT-VALUE}.")
     private List<String> variants;
+
+    @Option(
+            names = "--suite",
+            paramLabel = "NAME",
+            description =
+                    "In place of variants, all of one kind with a context, batch and steps to suit them:"
+                            + " ${COMPLETION-CANDIDATES} (whatever sees fewer keys than causal attention).")
+    private @Nullable Suite suite;
 
     @Option(
             names = "--corpus",
@@ -86,6 +100,9 @@ final class CompareCommand implements Runnable {
 
     @Override
     public void run() {
+        if (suite != null) {
+            take(suite);
+        }
         var settings =
                 new TrainingSettings(
                         context,
@@ -97,7 +114,7 @@ final class CompareCommand implements Runnable {
                         0.1,
                         1.0,
                         Math.max(1, steps / EVALUATIONS),
-                        WINDOWS_ON_THE_WAY,
+                        Math.max(1, TOKENS_ON_THE_WAY / Math.max(1, context)),
                         Math.max(1, steps),
                         seed);
         var options = new Comparison.Options(variants, width, depth, heads, TrainingRun.gatedWidth(width), settings);
@@ -114,5 +131,20 @@ final class CompareCommand implements Runnable {
             result.println("* best of its column. Report: " + out.resolve("report.html"));
         }
         result.flush();
+    }
+
+    private void take(Suite chosen) {
+        if (isGiven("--variants")) {
+            throw new ParameterException(
+                    spec.commandLine(), "--suite and --variants both say what to compare; give one of them");
+        }
+        context = isGiven("--context") ? context : chosen.context();
+        batch = isGiven("--batch") ? batch : chosen.batch();
+        steps = isGiven("--steps") ? steps : chosen.steps();
+        variants = chosen.contenders(Catalog.load(), new StackSizes(width, heads, context));
+    }
+
+    private boolean isGiven(String option) {
+        return spec.commandLine().getParseResult().hasMatchedOption(option);
     }
 }

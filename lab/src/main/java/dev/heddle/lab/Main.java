@@ -27,6 +27,7 @@ import java.util.List;
             TrainCommand.class,
             GenerateCommand.class,
             VariantsCommand.class,
+            ShowCommand.class,
             ConformCommand.class,
             BenchCommand.class,
             EnvCommand.class

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.heddle.lab.compare.Suite;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -13,6 +15,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 
 class CompareCommandTest {
@@ -71,6 +75,44 @@ class CompareCommandTest {
         assertThat(results.get(1).get("variant").asText()).isEqualTo("rope");
         assertThat(results.get(1).get("trainingTokensPerSecond"))
                 .isEqualTo(results.get(0).get("trainingTokensPerSecond"));
+    }
+
+    @Test
+    void pairsAreCountedAHead() throws IOException {
+        Run run = compare("mha,local,local+nope", "--json");
+        JsonNode results = new ObjectMapper().readTree(run.out()).get("results");
+        JsonNode all = results.get(0).get("pairs");
+        assertThat(all.get("perHead").asDouble()).isEqualTo(16 * 17 / 2);
+        assertThat(all.get("shareOfCausal").asDouble()).isEqualTo(1);
+        // A window of a quarter of the context: 16 + 15 + 14 + 13 + 12.
+        assertThat(results.get(1).get("pairs").get("perHead").asDouble()).isEqualTo(70);
+        assertThat(results.get(1).get("stack").asText()).isEqualTo("local · rope · glu");
+        assertThat(results.get(2).get("stack").asText()).isEqualTo("local · nope · glu");
+    }
+
+    @Test
+    void aSuiteBringsContendersAndWhatIsAskedForReplacesItsSizes() throws IOException {
+        String[] small = {"--width", "16", "--depth", "1", "--heads", "2", "--context", "16", "--steps", "2"};
+        List<String> arguments = new ArrayList<>(List.of("compare", "--suite", "patterns", "--json"));
+        arguments.addAll(List.of(small));
+        arguments.addAll(List.of("--corpus", Fixtures.corpus(directory).toString()));
+        arguments.addAll(List.of("--out", directory.resolve("out").toString()));
+        Run run = Run.heddle(arguments.toArray(String[]::new));
+        assertThat(run.err()).isEmpty();
+        JsonNode report = new ObjectMapper().readTree(run.out());
+        JsonNode settings = report.get("provenance").get("settings");
+        assertThat(settings.get("context").asInt()).isEqualTo(16);
+        assertThat(settings.get("batch").asInt()).isEqualTo(Suite.PATTERNS.batch());
+        assertThat(report.get("results").findValuesAsText("variant")).startsWith("mha").contains("local");
+        assertThat(report.get("results").findValuesAsText("variant")).doesNotContain("gqa", "rope", "flash");
+    }
+
+    @Test
+    void aSuiteAndVariantsExcludeEachOther() {
+        Run run = compare("mha", "--suite", "patterns");
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).contains("--suite and --variants").hasLineCount(1);
+        assertThat(Run.heddle("compare", "--suite", "paterns").err()).containsIgnoringCase("patterns").hasLineCount(1);
     }
 
     @Test

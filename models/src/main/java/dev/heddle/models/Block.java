@@ -10,6 +10,8 @@ import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
 import dev.heddle.mlp.FeedForward;
 
+import java.util.OptionalLong;
+
 /// One layer of a stack: how mixer, feed-forward layer, norms and residual are wired.
 ///
 /// Like a [TokenMixer] it computes one function in a parallel and a stateful form, which agree up to rounding.
@@ -28,6 +30,9 @@ public abstract class Block extends Module {
 
     /// The numbers that the state holds after `length` tokens of one sequence.
     public abstract long stateElements(int length);
+
+    /// The query-key pairs that are scored; see [TokenMixer#scoredPairs].
+    public abstract OptionalLong scoredPairs(int length);
 
     /// What a stack chose for its blocks.
     ///

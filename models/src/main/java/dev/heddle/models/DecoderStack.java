@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 
 /// A causal language model: token embedding, blocks, output matrix.
 ///
@@ -224,6 +225,20 @@ public final class DecoderStack extends Module {
     public long multiplyAdds(int length) {
         long inBlocks = blocks.stream().mapToLong(block -> block.multiplyAdds(length)).sum();
         return inBlocks + (long) length * vocabulary() * width;
+    }
+
+    /// The query-key pairs that are scored over one sequence of `length` tokens, all blocks and heads together; empty if a
+    /// block has no fixed number of them ([TokenMixer#scoredPairs]).
+    public OptionalLong scoredPairs(int length) {
+        long sum = 0;
+        for (Block block : blocks) {
+            OptionalLong pairs = block.scoredPairs(length);
+            if (pairs.isEmpty()) {
+                return pairs;
+            }
+            sum += pairs.getAsLong();
+        }
+        return OptionalLong.of(sum);
     }
 
     /// The numbers that a [DecodeState] holds after `length` tokens of one sequence.

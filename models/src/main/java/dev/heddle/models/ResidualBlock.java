@@ -7,6 +7,8 @@ import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
 import dev.heddle.mlp.FeedForward;
 
+import java.util.OptionalLong;
+
 /// A mixer and then a feed-forward layer, each on a residual branch with norms where a [Placement] says.
 ///
 /// Parameters: `mixer`, `feed_forward`, and the norms of [ResidualBranch] under `mixer_branch` and
@@ -50,6 +52,11 @@ final class ResidualBlock extends Block {
     @Override
     public long multiplyAdds(int length) {
         return mixer.multiplyAdds(length) + length * feedForward.multiplyAdds();
+    }
+
+    @Override
+    public OptionalLong scoredPairs(int length) {
+        return mixer.scoredPairs(length);
     }
 
     @Override

@@ -16,7 +16,9 @@ import dev.heddle.positional.QueryKeyPosition;
 import dev.heddle.positional.Rope;
 import dev.heddle.positional.ScorePosition;
 
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /// A Llama-like stack in which catalogue variants take the place of its own choices, so that variants are compared with
 /// all else equal: multi-head attention, rotary positions, SwiGLU, RMS norm, tied embedding.
@@ -93,7 +95,7 @@ public record StackConfig(
     ///
     /// @throws ConfigException if a variant is unknown or no choice of a stack, or a size makes no sense
     public DecoderStack build(Seed seed) {
-        List<StackPart> parts = parts();
+        List<StackPart> parts = parts(Catalog.load());
         DecoderStackBuilder builder =
                 DecoderStack.builder()
                         .vocabulary(vocabulary)
@@ -103,15 +105,32 @@ public record StackConfig(
                         .feedForward(Glu.swiglu(hidden))
                         .dropout(dropout);
         parts.forEach(builder::with);
-        // Other mixers know the order of tokens by themselves.
-        boolean placed = parts.stream().anyMatch(StackConfig::isPosition);
-        boolean attends =
-                parts.stream().noneMatch(TokenMixer.Factory.class::isInstance)
-                        || parts.stream().anyMatch(AttentionSpec.class::isInstance);
-        if (attends && !placed) {
+        if (rotates(parts)) {
             builder.with(Rope.base(ROPE_BASE));
         }
         return builder.build(seed);
+    }
+
+    /// The ids of what the stack is made of, by the family of the catalogue that each is a choice of: two configurations
+    /// of the same choices and sizes are the same model.
+    ///
+    /// @throws ConfigException if a variant is unknown or no choice of a stack
+    public Map<String, String> choices() {
+        Catalog catalog = Catalog.load();
+        Map<String, String> choices = new LinkedHashMap<>();
+        choices.put("attention", "mha");
+        choices.put("position", rotates(parts(catalog)) ? "rope" : "nope");
+        choices.put("feed-forward", "glu");
+        variants.forEach(id -> choices.put(catalog.variant(id).family(), id));
+        return choices;
+    }
+
+    // Mixers other than attention know the order of tokens by themselves.
+    private static boolean rotates(List<StackPart> parts) {
+        boolean attends =
+                parts.stream().noneMatch(TokenMixer.Factory.class::isInstance)
+                        || parts.stream().anyMatch(AttentionSpec.class::isInstance);
+        return attends && parts.stream().noneMatch(StackConfig::isPosition);
     }
 
     private static boolean isPosition(StackPart part) {
@@ -120,11 +139,7 @@ public record StackConfig(
                 || part instanceof ScorePosition.Factory;
     }
 
-    private List<StackPart> parts() {
-        if (variants.isEmpty()) {
-            return List.of();
-        }
-        Catalog catalog = Catalog.load();
+    private List<StackPart> parts(Catalog catalog) {
         return variants.stream().map(id -> part(catalog, id)).toList();
     }
 

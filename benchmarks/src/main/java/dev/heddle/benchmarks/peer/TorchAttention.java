@@ -7,6 +7,8 @@ import ai.djl.pytorch.jni.JniUtils;
 
 import dev.heddle.core.tensor.Tensor;
 
+import java.util.Arrays;
+
 /// PyTorch's `scaled_dot_product_attention` on operands of its own, head-major as it likes them.
 public final class TorchAttention implements AutoCloseable {
     private final Torch torch = new Torch();
@@ -18,14 +20,24 @@ public final class TorchAttention implements AutoCloseable {
     /// @param q `[B, H, N, D]`, as are the others
     /// @param dy the gradient at the output
     public TorchAttention(Tensor q, Tensor k, Tensor v, Tensor dy, boolean causal) {
-        function =
-                torch.function(
-                        "q, k, v",
-                        "torch.scaled_dot_product_attention(q, k, v, None, 0., " + (causal ? "True" : "False") + ")");
-        arguments = new NDArray[] {torch.copy(q), torch.copy(k), torch.copy(v)};
+        this("q, k, v", "None, 0., " + (causal ? "True" : "False"), dy, q, k, v);
+    }
+
+    /// Under a mask.
+    ///
+    /// @param q `[B, H, N, D]`, as are the others
+    /// @param dy the gradient at the output
+    /// @param mask BOOL `[B, H, N, N]`, true where a query sees a key
+    public TorchAttention(Tensor q, Tensor k, Tensor v, Tensor dy, Tensor mask) {
+        this("q, k, v, mask", "mask", dy, q, k, v, mask);
+    }
+
+    private TorchAttention(String parameters, String options, Tensor dy, Tensor... tensors) {
+        function = torch.function(parameters, "torch.scaled_dot_product_attention(q, k, v, " + options + ")");
+        arguments = Arrays.stream(tensors).map(torch::copy).toArray(NDArray[]::new);
         cotangent = torch.copy(dy);
-        for (NDArray argument : arguments) {
-            argument.setRequiresGradient(true);
+        for (int i = 0; i < 3; i++) {
+            arguments[i].setRequiresGradient(true);
         }
         JniUtils.setGradMode(true);
         graph = function.record(arguments);

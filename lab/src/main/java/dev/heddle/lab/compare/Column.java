@@ -24,6 +24,13 @@ record Column(String name, String unit, Better better, ToDoubleFunction<VariantR
     static final List<Column> ALL =
             List.of(
                     new Column("parameters", "", Better.NEITHER, VariantResult::parameters, 0),
+                    new Column("pairs", "per head", Better.NEITHER, result -> pairs(result, Pairs::perHead), 0),
+                    new Column(
+                            "pairs",
+                            "% of causal",
+                            Better.NEITHER,
+                            result -> pairs(result, pairs -> 100 * pairs.shareOfCausal()),
+                            1),
                     new Column("loss", "nats/char", Better.LOWER, VariantResult::validationLoss, 4),
                     new Column("loss", "bits/char", Better.LOWER, VariantResult::bitsPerCharacter, 4),
                     new Column("train", "tokens/s", Better.HIGHER, VariantResult::trainingTokensPerSecond, 0),
@@ -32,8 +39,15 @@ record Column(String name, String unit, Better better, ToDoubleFunction<VariantR
                     new Column("cache", "bytes/token", Better.LOWER, VariantResult::cacheBytesPerToken, 0),
                     new Column("peak", "MiB", Better.LOWER, result -> result.peakBytes() / MEBI, 1));
 
+    private static double pairs(VariantResult result, ToDoubleFunction<Pairs> figure) {
+        Pairs pairs = result.pairs();
+        return pairs == null ? Double.NaN : figure.applyAsDouble(pairs);
+    }
+
+    /// The figure, or a dash where there is none (NaN).
     String text(VariantResult result) {
-        return String.format(Locale.ROOT, "%,." + decimals + "f", value.applyAsDouble(result));
+        double figure = value.applyAsDouble(result);
+        return Double.isNaN(figure) ? "–" : String.format(Locale.ROOT, "%,." + decimals + "f", figure);
     }
 
     /// True if no variant has a better figure and not all have the same.

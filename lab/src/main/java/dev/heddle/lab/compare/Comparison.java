@@ -85,17 +85,19 @@ public final class Comparison {
     }
 
     private DecoderStack build(Contender contender) {
-        StackConfig stack =
-                new StackConfig(
-                        tokenizer.vocabularySize(),
-                        options.width(),
-                        options.heads(),
-                        options.depth(),
-                        options.settings().context(),
-                        options.hidden(),
-                        0,
-                        contender.ids());
-        return stack.build(Seed.of(options.settings().seed()).split("model"));
+        return stack(contender).build(Seed.of(options.settings().seed()).split("model"));
+    }
+
+    private StackConfig stack(Contender contender) {
+        return new StackConfig(
+                tokenizer.vocabularySize(),
+                options.width(),
+                options.heads(),
+                options.depth(),
+                options.settings().context(),
+                options.hidden(),
+                0,
+                contender.ids());
     }
 
     /// Trains and measures.
@@ -109,7 +111,8 @@ public final class Comparison {
                         .map(
                                 contender ->
                                         byStack.computeIfAbsent(
-                                                        contender.stack(), stack -> measure(contender, stack, quiet))
+                                                        String.join(" · ", stack(contender).choices().values()),
+                                                        stack -> measure(contender, stack, quiet))
                                                 .named(contender.name(), contender.summary()))
                         .toList();
         return new Report(provenance, results);
@@ -140,6 +143,7 @@ public final class Comparison {
                     trained.decodeTokensPerSecond(),
                     (double) trained.cacheBytes() / context,
                     peak,
+                    Pairs.of(model.scoredPairs(context), (long) options.depth() * options.heads(), context),
                     history.losses(),
                     history.evaluations(),
                     lengths);

@@ -3,9 +3,7 @@ package dev.heddle.lab.compare;
 import dev.heddle.core.catalog.Catalog;
 import dev.heddle.core.catalog.Variant;
 
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Collectors;
 
 /// One row of a comparison: the common stack with one choice replaced, or several joined by `+`.
@@ -14,15 +12,6 @@ import java.util.stream.Collectors;
 /// @param variants the lines of the catalogue
 /// @param summary one line for people
 record Contender(String name, List<Variant> variants, String summary) {
-    // What the common stack chooses by itself.
-    private static final Map<String, String> COMMON = new LinkedHashMap<>();
-
-    static {
-        COMMON.put("attention", "mha");
-        COMMON.put("position", "rope");
-        COMMON.put("feed-forward", "glu");
-    }
-
     /// @throws dev.heddle.core.error.ConfigException if a variant is not known
     static Contender of(String name, Catalog catalog) {
         List<Variant> variants = List.of(name.split("\\+")).stream().map(catalog::variant).toList();
@@ -31,12 +20,5 @@ record Contender(String name, List<Variant> variants, String summary) {
 
     List<String> ids() {
         return variants.stream().map(Variant::id).toList();
-    }
-
-    /// The choices of the whole stack: two contenders with the same are the same model.
-    String stack() {
-        Map<String, String> choices = new LinkedHashMap<>(COMMON);
-        variants.forEach(variant -> choices.put(variant.family(), variant.id()));
-        return String.join(" · ", choices.values());
     }
 }

@@ -1,6 +1,6 @@
 package dev.heddle.lab.compare;
 
-import dev.heddle.core.error.HeddleException;
+import dev.heddle.lab.picture.Png;
 
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
@@ -17,21 +17,11 @@ import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-
-import javax.imageio.IIOImage;
-import javax.imageio.ImageIO;
-import javax.imageio.ImageTypeSpecifier;
-import javax.imageio.ImageWriter;
-import javax.imageio.metadata.IIOInvalidTreeException;
-import javax.imageio.metadata.IIOMetadata;
-import javax.imageio.metadata.IIOMetadataFormatImpl;
-import javax.imageio.metadata.IIOMetadataNode;
 
 /// Draws a [Chart] as a PNG, on white, for papers and slides. Its provenance stands below in short and inside, as the
 /// text chunk `Provenance`, in full.
@@ -52,30 +42,7 @@ final class PngChart {
     }
 
     void writeTo(WritableByteChannel channel) throws IOException {
-        BufferedImage image = paint();
-        ImageWriter writer = ImageIO.getImageWritersByFormatName("png").next();
-        try (var stream = ImageIO.createImageOutputStream(Channels.newOutputStream(channel))) {
-            writer.setOutput(stream);
-            IIOMetadata metadata =
-                    writer.getDefaultImageMetadata(ImageTypeSpecifier.createFromRenderedImage(image), null);
-            metadata.mergeTree(IIOMetadataFormatImpl.standardMetadataFormatName, text("Provenance"));
-            writer.write(new IIOImage(image, null, metadata));
-        } catch (IIOInvalidTreeException e) {
-            throw new HeddleException(chart.id() + ".png: its provenance cannot be written inside", e);
-        } finally {
-            writer.dispose();
-        }
-    }
-
-    private IIOMetadataNode text(String keyword) {
-        IIOMetadataNode entry = new IIOMetadataNode("TextEntry");
-        entry.setAttribute("keyword", keyword);
-        entry.setAttribute("value", provenance.facts().toString());
-        IIOMetadataNode section = new IIOMetadataNode("Text");
-        section.appendChild(entry);
-        IIOMetadataNode root = new IIOMetadataNode(IIOMetadataFormatImpl.standardMetadataFormatName);
-        root.appendChild(section);
-        return root;
+        Png.write(paint(), provenance.facts().toString(), channel);
     }
 
     private BufferedImage paint() {

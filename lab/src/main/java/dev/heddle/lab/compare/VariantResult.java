@@ -2,6 +2,8 @@ package dev.heddle.lab.compare;
 
 import dev.heddle.lab.training.History;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.List;
 
 /// What a comparison found out about one variant.
@@ -17,6 +19,7 @@ import java.util.List;
 /// @param decodeTokensPerSecond at the context trained with
 /// @param cacheBytesPerToken of the decode state at the context trained with
 /// @param peakBytes most tensor memory held at once in training
+/// @param pairs scored at the context trained with; null where the content of the tokens decides, or there are none
 /// @param trainingLosses of every step
 /// @param evaluations validation losses on the way, over the windows that the run says
 /// @param lengths speed and memory against context length
@@ -32,6 +35,7 @@ record VariantResult(
         double decodeTokensPerSecond,
         double cacheBytesPerToken,
         long peakBytes,
+        @Nullable Pairs pairs,
         List<Double> trainingLosses,
         List<History.Point> evaluations,
         List<LengthPoint> lengths) {
@@ -49,6 +53,7 @@ record VariantResult(
                 decodeTokensPerSecond,
                 cacheBytesPerToken,
                 peakBytes,
+                pairs,
                 trainingLosses,
                 evaluations,
                 lengths);

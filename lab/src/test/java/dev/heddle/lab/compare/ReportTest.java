@@ -68,6 +68,7 @@ class ReportTest {
                 900,
                 4096 >> i % 3,
                 90_000_000,
+                i % 2 == 0 ? new Pairs(8256, 1) : null,
                 losses,
                 evaluations,
                 lengths);
@@ -130,6 +131,16 @@ class ReportTest {
                 .hasSize(4)
                 .allMatch(line -> line.length() == table.lines().findFirst().orElseThrow().length());
         assertThat(table.lines().toList().get(2)).startsWith("mha").contains("1.6200*").doesNotContain("21,000*");
+    }
+
+    @Test
+    void pairsThatTheContentDecidesAreADash() {
+        Report report = report("mha", "gqa");
+        assertThat(report.table().lines().toList().get(2)).contains("  8,256 ", "  100.0 ");
+        assertThat(report.table().lines().toList().get(3)).contains("  – ");
+        assertThat(report.json()).contains("\"pairs\" : null", "\"shareOfCausal\" : 1.0");
+        report.write(directory);
+        assertThat(read("report.html")).contains("<td>8,256</td>", "<td>–</td>");
     }
 
     @Test
