@@ -22,7 +22,7 @@ public final class ReferenceKernel implements AttentionKernel {
     }
 
     /// How elements lie in memory.
-    private enum Store {
+    enum Store {
         FLOATS {
             @Override
             double get(long address, long index) {

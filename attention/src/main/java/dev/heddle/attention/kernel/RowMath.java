@@ -45,6 +45,44 @@ final class RowMath {
         }
     }
 
+    /// `to = factor·from`; both may be the same.
+    static void scale(long from, float factor, long to, int count) {
+        int d = 0;
+        for (; d + COUNT <= count; d += COUNT) {
+            Lanes.store(Lanes.load(from + (long) Float.BYTES * d).mul(factor), to + (long) Float.BYTES * d);
+        }
+        for (; d < count; d++) {
+            Native.setFloat(to + (long) Float.BYTES * d, Native.getFloat(from + (long) Float.BYTES * d) * factor);
+        }
+    }
+
+    /// `to += from`.
+    static void accumulate(long from, long to, int count) {
+        int d = 0;
+        for (; d + COUNT <= count; d += COUNT) {
+            long place = to + (long) Float.BYTES * d;
+            Lanes.store(Lanes.load(place).add(Lanes.load(from + (long) Float.BYTES * d)), place);
+        }
+        for (; d < count; d++) {
+            long place = to + (long) Float.BYTES * d;
+            Native.setFloat(place, Native.getFloat(place) + Native.getFloat(from + (long) Float.BYTES * d));
+        }
+    }
+
+    /// `to = keep·to + share·from`.
+    static void mix(long to, float keep, float[] from, int at, float share, int count) {
+        int d = 0;
+        for (; d + COUNT <= count; d += COUNT) {
+            long place = to + (long) Float.BYTES * d;
+            FloatVector added = FloatVector.fromArray(FLOATS, from, at + d).mul(share);
+            Lanes.store(Lanes.load(place).mul(keep).add(added), place);
+        }
+        for (; d < count; d++) {
+            long place = to + (long) Float.BYTES * d;
+            Native.setFloat(place, Native.getFloat(place) * keep + from[at + d] * share);
+        }
+    }
+
     /// `sum += row` over the whole (padded) array.
     static void addTo(float[] sum, long row) {
         for (int d = 0; d < sum.length; d += COUNT) {
