@@ -128,6 +128,7 @@ public final class Comparison {
             int context = options.settings().context();
             List<LengthPoint> lengths = speed.atLengths(SpeedTest.lengthsWith(context));
             LengthPoint trained = lengths.stream().filter(p -> p.context() == context).findFirst().orElseThrow();
+            Long cache = trained.cacheBytes();
             return new VariantResult(
                     contender.name(),
                     contender.summary(),
@@ -138,7 +139,7 @@ public final class Comparison {
                     tokensOfStep() / history.medianStepSeconds(),
                     trained.prefillTokensPerSecond(),
                     trained.decodeTokensPerSecond(),
-                    (double) trained.cacheBytes() / context,
+                    cache == null ? null : (double) cache / context,
                     peak,
                     history.losses(),
                     history.evaluations(),

@@ -2,6 +2,8 @@ package dev.heddle.lab.compare;
 
 import dev.heddle.lab.training.History;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.List;
 
 /// What a comparison found out about one variant.
@@ -14,8 +16,8 @@ import java.util.List;
 /// @param bitsPerCharacter the same in bits
 /// @param trainingTokensPerSecond by the median step of the second half
 /// @param prefillTokensPerSecond at the context trained with
-/// @param decodeTokensPerSecond at the context trained with
-/// @param cacheBytesPerToken of the decode state at the context trained with
+/// @param decodeTokensPerSecond at the context trained with; null if the model does not go token by token
+/// @param cacheBytesPerToken of the decode state at the context trained with; null if there is none
 /// @param peakBytes most tensor memory held at once in training
 /// @param trainingLosses of every step
 /// @param evaluations validation losses on the way, over the windows that the run says
@@ -29,8 +31,8 @@ record VariantResult(
         double bitsPerCharacter,
         double trainingTokensPerSecond,
         double prefillTokensPerSecond,
-        double decodeTokensPerSecond,
-        double cacheBytesPerToken,
+        @Nullable Double decodeTokensPerSecond,
+        @Nullable Double cacheBytesPerToken,
         long peakBytes,
         List<Double> trainingLosses,
         List<History.Point> evaluations,
