@@ -109,6 +109,10 @@ public record LshAttentionSpec(
     /// Makes the layer for a model width.
     ///
     /// @throws ConfigException if the heads do not divide the width
+    public LshAttention create(int width, Seed seed) {
+        return create(width, 1, seed);
+    }
+
     @Override
     public LshAttention create(int width, double residualScale, Seed seed) {
         return new LshAttention(this, width, residualScale, seed);
