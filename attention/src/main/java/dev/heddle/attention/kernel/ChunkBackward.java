@@ -1,6 +1,8 @@
 package dev.heddle.attention.kernel;
 
 import dev.heddle.core.kernel.Native;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Tensor;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -30,18 +32,54 @@ final class ChunkBackward {
     private final float[] dv;
     private final MemorySegment queryRows;
     private final MemorySegment outputRows;
-    private boolean finiteQueries;
-    private boolean finiteOutputs;
+    private boolean finite;
 
-    /// What is read and written. The gradients of queries and keys lack the scale `1/√D`.
-    ///
-    /// @param keys address of the keys, dense `[B, H, N, D]`
-    /// @param lse address of the log-sum-exps, dense `[B, H, N]`
-    /// @param deltas address of `Σ_d dy·y`, dense `[B, H, N]`
-    /// @param dq added to, as are `dk` (dense `[B, H, N, D]`) and `dv`
-    /// @param borders room for `[B·H, tasks of a round, 2·m, D]`: key and value gradients that were set aside
-    record Operands(
-            Heads qk, long keys, Heads v, long lse, Heads dy, long deltas, Heads dq, long dk, Heads dv, long borders) {}
+    /// The gradients of every token, side by side: those of its query and of its key, which lack the scale `1/√D`, and of
+    /// its value.
+    static final class Slopes {
+        private final long tokens;
+        private final int padded;
+        private final int segments;
+        private final int size;
+        private final Tensor memory;
+        // [B·H, tasks of a round, m]: gradients of keys and values that were set aside.
+        private final Tensor borders;
+
+        Slopes(SortedChunks chunks, int width) {
+            int heads = chunks.batch() * chunks.heads();
+            tokens = chunks.tokens();
+            size = chunks.size();
+            segments = TiledChunks.segments(chunks);
+            padded = Lanes.padded(width);
+            memory = Tensor.zeros(DType.F32, heads, chunks.tokens(), 3 * padded);
+            borders = Tensor.uninitialised(DType.F32, heads, segments, size, 2 * padded);
+        }
+
+        /// The address of a vector of padded width.
+        ///
+        /// @param number 0 for the query, 1 for the key, 2 for the value
+        long vector(int head, int token, int number) {
+            return memory.address() + (long) Float.BYTES * padded * (3 * (head * tokens + token) + number);
+        }
+
+        private long border(int head, int segment, int j) {
+            long row = ((long) head * segments + segment) * size + j;
+            return borders.address() + (long) Float.BYTES * 2 * padded * row;
+        }
+
+        /// Adds what the tasks of a round have set aside for one head.
+        ///
+        /// @param first the round's first chunk
+        void addBorders(SortedChunks chunks, int head, int first) {
+            for (int segment = 0; segment < segments; segment++) {
+                int before = chunks.before(first + segment * TiledChunks.SEGMENT);
+                for (int j = 0; j < size; j++) {
+                    long keyAndValue = vector(head, chunks.token(head, before, j), 1);
+                    RowMath.accumulate(border(head, segment, j), keyAndValue, 2 * padded);
+                }
+            }
+        }
+    }
 
     private ChunkBackward(SortedChunks chunks, int width) {
         this.width = width;
@@ -55,7 +93,7 @@ final class ChunkBackward {
         // Panels of keys read two columns beyond a row.
         p = new float[rows * TILE + PANEL];
         dt = new float[rows * TILE + PANEL];
-        dq = new float[rows * padded];
+        dq = new float[2 * rows * padded];
         dk = new float[2 * tiles.tiles * ChunkTiles.KEY_ROWS * padded];
         dv = new float[dk.length];
         queryRows = Arena.ofAuto().allocate((long) Float.BYTES * rows * padded, 64);
@@ -72,69 +110,56 @@ final class ChunkBackward {
         return own;
     }
 
-    void run(SortedChunks chunks, Operands o, int head, int from, int stop) {
+    void run(SortedChunks chunks, int head, int from, int stop, ChunkRows rows, Slopes slopes) {
         int last = 1 - (from & 1);
-        tiles.gather(chunks, head, chunks.before(from), last, o.keys, o.v, true);
+        tiles.gather(chunks, head, chunks.before(from), last, rows, true);
         clear(last);
         for (int chunk = from; chunk < stop; chunk++) {
             int place = chunk & 1;
-            tiles.gather(chunks, head, chunk, place, o.keys, o.v, true);
+            tiles.gather(chunks, head, chunk, place, rows, true);
             clear(place);
-            load(chunks, o, head, chunk);
-            Arrays.fill(dq, 0);
+            load(chunks, rows, head, chunk);
             for (int tile = 0; tile < 2 * tiles.tiles; tile++) {
                 if (tiles.allow(chunks, head, chunk, tile)) {
-                    visit(chunks, head, tile);
+                    visit(chunks, head, tile, place * dq.length / 2);
                 }
             }
-            for (int r = 0; r < tiles.size; r++) {
-                RowMath.mix(row(chunks, o.dq, head, tiles.queries[r]), 1, dq, r * padded, 1, width);
-            }
             if (chunk == from) {
-                setAside(chunks, o, head, chunk, 1 - place);
+                setAside(slopes, head, chunk % chunks.perRound() / TiledChunks.SEGMENT, 1 - place);
             } else {
-                addKeys(chunks, o, head, chunk - 1, 1 - place);
+                add(chunks, slopes, head, chunk - 1, 1 - place);
             }
         }
-        addKeys(chunks, o, head, stop - 1, (stop - 1) & 1);
-    }
-
-    private static long row(SortedChunks chunks, Heads heads, int head, int token) {
-        return heads.f32(head / chunks.heads(), head % chunks.heads(), token);
+        add(chunks, slopes, head, stop - 1, (stop - 1) & 1);
     }
 
     private void clear(int place) {
         int size = tiles.tiles * ChunkTiles.KEY_ROWS * padded;
         Arrays.fill(dk, place * size, (place + 1) * size, 0);
         Arrays.fill(dv, place * size, (place + 1) * size, 0);
+        Arrays.fill(dq, place * dq.length / 2, (place + 1) * dq.length / 2, 0);
     }
 
-    private void load(SortedChunks chunks, Operands o, int head, int chunk) {
-        tiles.queries(chunks, head, chunk, o.qk, queries);
-        finiteQueries = true;
-        finiteOutputs = true;
+    private void load(SortedChunks chunks, ChunkRows rows, int head, int chunk) {
+        tiles.queries(chunks, head, chunk, rows, queries);
+        finite = true;
         for (int r = 0; r < tiles.size; r++) {
             int token = tiles.queries[r];
-            long query = row(chunks, o.qk, head, token);
-            long output = row(chunks, o.dy, head, token);
+            long output = rows.vector(head, token, 2);
             long at = (long) Float.BYTES * r * padded;
             RowMath.readScaled(output, 1, outputs, r * width, width);
-            PackedTiles.copyRow(query, queryRows.address() + at, width);
-            PackedTiles.copyRow(output, outputRows.address() + at, width);
-            finiteQueries &= PackedTiles.isFinite(query, width);
-            finiteOutputs &= PackedTiles.isFinite(output, width);
-            long index = Float.BYTES * ((long) head * chunks.tokens() + token);
-            float logSum = Native.getFloat(o.lse + index);
-            // The powers of a query that sees only itself become 2^(t − ∞) = 0.
-            logSums[r] = logSum == Float.NEGATIVE_INFINITY ? Float.POSITIVE_INFINITY : logSum * Lanes.LOG2_E;
-            deltas[r] = Native.getFloat(o.deltas + index);
+            RowMath.scale(rows.vector(head, token, 0), 1, queryRows.address() + at, padded);
+            RowMath.scale(output, 1, outputRows.address() + at, padded);
+            finite &= rows.isFinite(head, token);
+            logSums[r] = rows.logSum(head, token);
+            deltas[r] = rows.delta(head, token);
         }
         long spare = (long) Float.BYTES * tiles.size * padded;
         Native.zero(queryRows.address() + spare, queryRows.byteSize() - spare);
         Native.zero(outputRows.address() + spare, outputRows.byteSize() - spare);
     }
 
-    private void visit(SortedChunks chunks, int head, int tile) {
+    private void visit(SortedChunks chunks, int head, int tile, int dqAt) {
         int rows = tiles.rows;
         int columns = Lanes.padded(tiles.count(tile));
         Arrays.fill(p, 0);
@@ -149,9 +174,9 @@ final class ChunkBackward {
         int depth = tiles.count(tile);
         int keyRows = (depth + PANEL - 1) / PANEL * PANEL;
         int at = tile * ChunkTiles.KEY_ROWS * padded;
-        tiles.product(tiles.isFinite(tile), dt, 0, TILE, 1, tiles.keyRows(tile), dq, 0, rows, depth);
-        tiles.product(finiteOutputs, p, 0, 1, TILE, outputRows.address(), dv, at, keyRows, tiles.size);
-        tiles.product(finiteQueries, dt, 0, 1, TILE, queryRows.address(), dk, at, keyRows, tiles.size);
+        tiles.product(tiles.isFinite(tile), dt, 0, TILE, 1, tiles.keyRows(tile), dq, dqAt, rows, depth);
+        tiles.product(finite, p, 0, 1, TILE, outputRows.address(), dv, at, keyRows, tiles.size);
+        tiles.product(finite, dt, 0, 1, TILE, queryRows.address(), dk, at, keyRows, tiles.size);
     }
 
     /// From scores and probability gradients to probabilities and score gradients, for one query.
@@ -175,45 +200,20 @@ final class ChunkBackward {
         return ((place * tiles.tiles + j / TILE) * ChunkTiles.KEY_ROWS + j % TILE) * padded;
     }
 
-    private void addKeys(SortedChunks chunks, Operands o, int head, int chunk, int place) {
+    private void add(SortedChunks chunks, Slopes slopes, int head, int chunk, int place) {
         for (int j = 0; j < tiles.size; j++) {
             int token = chunks.token(head, chunk, j);
-            long key = o.dk + Float.BYTES * ((long) head * chunks.tokens() + token) * width;
-            RowMath.mix(key, 1, dk, accumulator(place, j), 1, width);
-            RowMath.mix(row(chunks, o.dv, head, token), 1, dv, accumulator(place, j), 1, width);
+            RowMath.mix(slopes.vector(head, token, 0), 1, dq, place * dq.length / 2 + j * padded, 1, padded);
+            RowMath.mix(slopes.vector(head, token, 1), 1, dk, accumulator(place, j), 1, padded);
+            RowMath.mix(slopes.vector(head, token, 2), 1, dv, accumulator(place, j), 1, padded);
         }
     }
 
-    private void setAside(SortedChunks chunks, Operands o, int head, int chunk, int place) {
-        long border = border(chunks, o, width, head, chunk);
+    private void setAside(Slopes slopes, int head, int segment, int place) {
         for (int j = 0; j < tiles.size; j++) {
-            RowMath.writeScaled(dk, accumulator(place, j), 1, border + (long) Float.BYTES * j * width, width);
-            RowMath.writeScaled(
-                    dv, accumulator(place, j), 1, border + (long) Float.BYTES * (tiles.size + j) * width, width);
-        }
-    }
-
-    private static long border(SortedChunks chunks, Operands o, int width, int head, int chunk) {
-        int segments = TiledChunks.segments(chunks);
-        int segment = chunk % chunks.perRound() / TiledChunks.SEGMENT;
-        return o.borders + Float.BYTES * 2L * ((long) head * segments + segment) * chunks.size() * width;
-    }
-
-    /// Adds what the tasks of a round have set aside for one head.
-    ///
-    /// @param first the round's first chunk
-    static void addBorders(SortedChunks chunks, Operands o, int width, int head, int first) {
-        for (int chunk = first; chunk < first + chunks.perRound(); chunk += TiledChunks.SEGMENT) {
-            long border = border(chunks, o, width, head, chunk);
-            for (int j = 0; j < chunks.size(); j++) {
-                int token = chunks.token(head, chunks.before(chunk), j);
-                long key = o.dk + Float.BYTES * ((long) head * chunks.tokens() + token) * width;
-                RowMath.accumulate(border + (long) Float.BYTES * j * width, key, width);
-                RowMath.accumulate(
-                        border + (long) Float.BYTES * (chunks.size() + j) * width,
-                        row(chunks, o.dv, head, token),
-                        width);
-            }
+            long border = slopes.border(head, segment, j);
+            RowMath.writeScaled(dk, accumulator(place, j), 1, border, padded);
+            RowMath.writeScaled(dv, accumulator(place, j), 1, border + (long) Float.BYTES * padded, padded);
         }
     }
 }

@@ -2,6 +2,8 @@ package dev.heddle.attention.kernel;
 
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.kernel.WorkMeter;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Tensor;
 
 import java.util.Arrays;
 
@@ -34,19 +36,12 @@ final class ChunkForward {
         return own;
     }
 
-    /// What the rounds so far have found out about a head's queries.
-    ///
-    /// @param y the weighted sums of the values
-    /// @param references address of what they are relative to, dense `[B, H, N]` in units of log 2
-    /// @param sums address of the sums of the powers, dense `[B, H, N]`
-    record Running(Heads y, long references, long sums) {}
-
-    void run(SortedChunks chunks, int head, int from, int stop, Heads qk, long keys, Heads v, Running running) {
-        tiles.gather(chunks, head, chunks.before(from), 1 - (from & 1), keys, v, false);
+    void run(SortedChunks chunks, int head, int from, int stop, ChunkRows rows, Running running) {
+        tiles.gather(chunks, head, chunks.before(from), 1 - (from & 1), rows, false);
         long done = 0;
         for (int chunk = from; chunk < stop; chunk++) {
-            tiles.gather(chunks, head, chunk, chunk & 1, keys, v, false);
-            tiles.queries(chunks, head, chunk, qk, queries);
+            tiles.gather(chunks, head, chunk, chunk & 1, rows, false);
+            tiles.queries(chunks, head, chunk, rows, queries);
             softmax.clear(tiles.rows, width);
             for (int tile = 0; tile < 2 * tiles.tiles; tile++) {
                 if (tiles.allow(chunks, head, chunk, tile)) {
@@ -54,7 +49,10 @@ final class ChunkForward {
                 }
             }
             for (int r = 0; r < tiles.size; r++) {
-                merge(chunks, head, r, running);
+                float sum = softmax.sum(r);
+                if (sum != 0) {
+                    running.merge(head, tiles.queries[r], softmax.reference(r), sum, softmax.values, r * tiles.padded);
+                }
             }
         }
         WorkMeter.add(done);
@@ -75,46 +73,58 @@ final class ChunkForward {
             }
         }
         softmax.add(scores, 0, rows, 0, columns);
-        tiles.product(
-                tiles.isFinite(tile),
-                scores,
-                0,
-                TILE,
-                1,
-                tiles.valueRows(tile),
-                softmax.values,
-                0,
-                rows,
-                depth);
+        tiles.product(tiles.isFinite(tile), scores, 0, TILE, 1, tiles.valueRows(tile), softmax.values, 0, rows, depth);
         return (long) rows * ((long) columns * width + (long) depth * padded);
     }
 
-    private void merge(SortedChunks chunks, int head, int r, Running running) {
-        float sum = softmax.sum(r);
-        if (sum == 0) {
-            return;
-        }
-        int token = tiles.queries[r];
-        long row = Float.BYTES * ((long) head * chunks.tokens() + token);
-        long y = running.y.f32(head / chunks.heads(), head % chunks.heads(), token);
-        float before = Native.getFloat(running.sums + row);
-        float reference = softmax.reference(r);
-        if (before == 0) {
-            RowMath.writeScaled(softmax.values, r * tiles.padded, 1, y, width);
-        } else {
-            float last = Native.getFloat(running.references + row);
-            float own = reference;
-            reference = Math.max(own, last);
-            float keep = power(last - reference);
-            float share = power(own - reference);
-            RowMath.mix(y, keep, softmax.values, r * tiles.padded, share, width);
-            sum = before * keep + sum * share;
-        }
-        Native.setFloat(running.references + row, reference);
-        Native.setFloat(running.sums + row, sum);
-    }
+    /// What the rounds so far have found out about the queries, a row each: the weighted sum of the values, what it is
+    /// relative to (in units of log 2), and the sum of the powers.
+    static final class Running {
+        private static final int NUMBERS = 16;
 
-    private static float power(float x) {
-        return x == 0 ? 1 : (float) Math.exp(x * Lanes.LN_2);
+        private final long tokens;
+        private final int width;
+        private final int padded;
+        private final Tensor memory;
+
+        Running(SortedChunks chunks, int width) {
+            this.tokens = chunks.tokens();
+            this.width = width;
+            padded = Lanes.padded(width);
+            memory = Tensor.zeros(DType.F32, chunks.batch() * chunks.heads(), chunks.tokens(), padded + NUMBERS);
+        }
+
+        private long row(int head, int token) {
+            return memory.address() + (long) Float.BYTES * (padded + NUMBERS) * (head * tokens + token);
+        }
+
+        private void merge(int head, int token, float reference, float sum, float[] values, int at) {
+            long row = row(head, token);
+            long numbers = row + (long) Float.BYTES * padded;
+            float before = Native.getFloat(numbers + Float.BYTES);
+            float last = before == 0 ? reference : Native.getFloat(numbers);
+            float highest = Math.max(reference, last);
+            float keep = power(last - highest);
+            float share = power(reference - highest);
+            RowMath.mix(row, keep, values, at, share, padded);
+            Native.setFloat(numbers, highest);
+            Native.setFloat(numbers + Float.BYTES, before * keep + sum * share);
+        }
+
+        private static float power(float x) {
+            return x == 0 ? 1 : (float) Math.exp(x * Lanes.LN_2);
+        }
+
+        /// Writes the output of a query and returns its log-sum-exp; without a key it writes nothing and returns −∞.
+        float finish(int head, int token, long y) {
+            long row = row(head, token);
+            long numbers = row + (long) Float.BYTES * padded;
+            float sum = Native.getFloat(numbers + Float.BYTES);
+            if (sum == 0) {
+                return Float.NEGATIVE_INFINITY;
+            }
+            RowMath.scale(row, 1 / sum, y, width);
+            return (float) (Native.getFloat(numbers) * Lanes.LN_2 + Math.log(sum));
+        }
     }
 }

@@ -87,7 +87,7 @@ final class ChunkTiles {
         return keyColumns(2 * tiles) + (long) Float.BYTES * tile * rowFloats;
     }
 
-    /// Keys of a tile, `[64][padded D]`; only the backward pass fills them.
+    /// Keys of a tile, `[64][padded D]`.
     long keyRows(int tile) {
         return valueRows(2 * tiles) + (long) Float.BYTES * tile * rowFloats;
     }
@@ -110,49 +110,38 @@ final class ChunkTiles {
     /// Takes in a chunk of keys.
     ///
     /// @param place 0 or 1
-    /// @param source address of the keys of all heads, dense `[B, H, N, D]`
     /// @param both also the transposed values and the rows of keys
-    void gather(SortedChunks chunks, int head, int chunk, int place, long source, Heads v, boolean both) {
-        int b = head / chunks.heads();
-        int h = head % chunks.heads();
+    void gather(SortedChunks chunks, int head, int chunk, int place, ChunkRows rows, boolean both) {
         int round = chunk / chunks.perRound();
         for (int tile = place * tiles; tile < (place + 1) * tiles; tile++) {
-            int first = tile % tiles * TILE;
-            int count = count(tile);
             Arrays.fill(keys, tile * TILE, (tile + 1) * TILE, Integer.MAX_VALUE);
             boolean sound = true;
-            long before = 0;
-            long beforeValue = 0;
-            for (int j = 0; j < count; j++) {
-                int token = chunks.token(head, chunk, first + j);
-                keys[tile * TILE + j] = chunks.key(head, chunk, first + j);
-                buckets[tile * TILE + j] = chunks.bucket(head, round, token);
-                long key = source + Float.BYTES * ((long) head * chunks.tokens() + token) * width;
-                long value = v.f32(b, h, token);
+            for (int j = 0; j < count(tile); j++) {
+                int at = tile % tiles * TILE + j;
+                int token = chunks.token(head, chunk, at);
                 long row = (long) Float.BYTES * j * padded;
-                PackedTiles.copyRow(value, valueRows(tile) + row, width);
-                sound &= PackedTiles.isFinite(value, width);
-                if (both) {
-                    PackedTiles.copyRow(key, keyRows(tile) + row, width);
-                    sound &= PackedTiles.isFinite(key, width);
-                }
-                if (j % 2 == 1) {
-                    long column = (long) Float.BYTES * (j - 1);
-                    PackedTiles.scatterTwo(before, key, keyColumns(tile) + column, width);
-                    if (both) {
-                        PackedTiles.scatterTwo(beforeValue, value, valueColumns(tile) + column, width);
-                    }
-                } else if (j == count - 1) {
-                    long column = (long) Float.BYTES * j;
-                    PackedTiles.scatter(key, 0, keyColumns(tile) + column, width);
-                    if (both) {
-                        PackedTiles.scatter(value, 0, valueColumns(tile) + column, width);
-                    }
-                }
-                before = key;
-                beforeValue = value;
+                RowMath.scale(rows.vector(head, token, 0), rows.inverseNorm(head, token), keyRows(tile) + row, padded);
+                RowMath.scale(rows.vector(head, token, 1), 1, valueRows(tile) + row, padded);
+                sound &= rows.isFinite(head, token);
+                keys[tile * TILE + j] = chunks.key(head, chunk, at);
+                buckets[tile * TILE + j] = chunks.bucket(head, round, token);
             }
             finite[tile] = sound;
+            transpose(keyRows(tile), keyColumns(tile), count(tile));
+            if (both) {
+                transpose(valueRows(tile), valueColumns(tile), count(tile));
+            }
+        }
+    }
+
+    private void transpose(long rows, long columns, int count) {
+        long bytes = (long) Float.BYTES * padded;
+        int j = 0;
+        for (; j + 2 <= count; j += 2) {
+            PackedTiles.scatterTwo(rows + j * bytes, rows + (j + 1) * bytes, columns + (long) Float.BYTES * j, width);
+        }
+        if (j < count) {
+            PackedTiles.scatter(rows + j * bytes, 0, columns + (long) Float.BYTES * j, width);
         }
     }
 
@@ -204,13 +193,12 @@ final class ChunkTiles {
 
     /// Takes in a chunk of queries, scaled so that products with keys are in units of log 2.
     ///
-    /// @param rows receives them, `[rows][D]`; the rows beyond the chunk are left alone
-    void queries(SortedChunks chunks, int head, int chunk, Heads qk, float[] rows) {
+    /// @param scaled receives them, `[rows][D]`; the rows beyond the chunk are left alone
+    void queries(SortedChunks chunks, int head, int chunk, ChunkRows rows, float[] scaled) {
         float scale = (float) (Lanes.LOG2_E / Math.sqrt(width));
         for (int r = 0; r < size; r++) {
             queries[r] = chunks.token(head, chunk, r);
-            long query = qk.f32(head / chunks.heads(), head % chunks.heads(), queries[r]);
-            RowMath.readScaled(query, scale, rows, r * width, width);
+            RowMath.readScaled(rows.vector(head, queries[r], 0), scale, scaled, r * width, width);
         }
     }
 

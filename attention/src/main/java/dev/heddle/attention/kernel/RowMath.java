@@ -69,6 +69,22 @@ final class RowMath {
         }
     }
 
+    /// `to = fa·a + fb·b + fc·c`.
+    static void sum(long a, float fa, long b, float fb, long c, float fc, long to, int count) {
+        int d = 0;
+        for (; d + COUNT <= count; d += COUNT) {
+            long at = (long) Float.BYTES * d;
+            FloatVector sum = Lanes.load(a + at).mul(fa).add(Lanes.load(b + at).mul(fb));
+            Lanes.store(sum.add(Lanes.load(c + at).mul(fc)), to + at);
+        }
+        for (; d < count; d++) {
+            long at = (long) Float.BYTES * d;
+            Native.setFloat(
+                    to + at,
+                    Native.getFloat(a + at) * fa + Native.getFloat(b + at) * fb + Native.getFloat(c + at) * fc);
+        }
+    }
+
     /// `to = keep·to + share·from`.
     static void mix(long to, float keep, float[] from, int at, float share, int count) {
         int d = 0;

@@ -2,9 +2,7 @@ package dev.heddle.attention.kernel;
 
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.kernel.Parallel;
-import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Scope;
-import dev.heddle.core.tensor.Tensor;
 
 /// Attention over [SortedChunks] on 32-bit floats and the Vector API. Rows are gathered chunk by chunk straight into tiles,
 /// so what is sorted is never written out; the masks are computed from the tokens' numbers inside the tile.
@@ -20,115 +18,86 @@ final class TiledChunks implements ChunkKernel {
     @Override
     public void forward(SortedChunks chunks, Heads qk, Heads v, int width, Heads y, long lse) {
         try (var _ = Scope.open()) {
-            Tensor sums = Tensor.zeros(DType.F32, chunks.batch(), chunks.heads(), chunks.tokens());
-            Tensor keys = normalised(chunks, qk, width);
-            ChunkForward.Running running = new ChunkForward.Running(y, lse, sums.address());
+            ChunkRows rows = new ChunkRows(chunks, width, 2);
+            ChunkForward.Running running = new ChunkForward.Running(chunks, width);
+            eachRow(chunks, (lanes, b, h, head, i) -> rows.fill(lanes, head, i, qk.f32(b, h, i), v.f32(b, h, i)));
             for (int round = 0; round < chunks.rounds(); round++) {
                 eachSegment(
                         chunks,
                         round,
                         (head, from, stop) ->
-                                ChunkForward.own(chunks, width)
-                                        .run(chunks, head, from, stop, qk, keys.address(), v, running));
+                                ChunkForward.own(chunks, width).run(chunks, head, from, stop, rows, running));
             }
-            eachRow(chunks, (lanes, b, h, row, i) -> finish(running, v, width, b, h, row, i));
+            eachRow(
+                    chunks,
+                    (lanes, b, h, head, i) -> {
+                        float total = running.finish(head, i, y.f32(b, h, i));
+                        if (total == Float.NEGATIVE_INFINITY) {
+                            Native.copy(v.f32(b, h, i), y.f32(b, h, i), (long) Float.BYTES * width);
+                        }
+                        Native.setFloat(at(lse, chunks, head, i), total);
+                    });
         }
     }
 
-    private static void finish(ChunkForward.Running running, Heads v, int width, int b, int h, long row, int i) {
-        long y = running.y().f32(b, h, i);
-        long lse = running.references() + Float.BYTES * row;
-        float sum = Native.getFloat(running.sums() + Float.BYTES * row);
-        if (sum == 0) {
-            Native.copy(v.f32(b, h, i), y, (long) Float.BYTES * width);
-            Native.setFloat(lse, Float.NEGATIVE_INFINITY);
-        } else {
-            RowMath.scale(y, 1 / sum, y, width);
-            Native.setFloat(lse, (float) (Native.getFloat(lse) * Lanes.LN_2 + Math.log(sum)));
-        }
+    private static long at(long lse, SortedChunks chunks, int head, int i) {
+        return lse + Float.BYTES * ((long) head * chunks.tokens() + i);
     }
 
     @Override
     public void backward(
             SortedChunks chunks, Heads qk, Heads v, int width, Heads y, long lse, Heads dy, Heads dqk, Heads dv) {
         try (var _ = Scope.open()) {
-            int heads = chunks.batch() * chunks.heads();
-            Tensor keys = normalised(chunks, qk, width);
-            Tensor keyGradients = Tensor.zeros(DType.F32, heads, chunks.tokens(), width);
-            Tensor deltas = Tensor.uninitialised(DType.F32, heads, chunks.tokens());
+            ChunkRows rows = new ChunkRows(chunks, width, 3);
+            ChunkBackward.Slopes slopes = new ChunkBackward.Slopes(chunks, width);
             eachRow(
                     chunks,
-                    (lanes, b, h, row, i) -> {
-                        float delta = RowMath.dot(dy.f32(b, h, i), y.f32(b, h, i), width, lanes);
-                        Native.setFloat(deltas.address() + Float.BYTES * row, delta);
-                        Native.zero(dqk.f32(b, h, i), (long) Float.BYTES * width);
-                        Native.zero(dv.f32(b, h, i), (long) Float.BYTES * width);
+                    (lanes, b, h, head, i) -> {
+                        long slope = dy.f32(b, h, i);
+                        rows.fill(lanes, head, i, qk.f32(b, h, i), v.f32(b, h, i), slope);
+                        float delta = RowMath.dot(slope, y.f32(b, h, i), width, lanes);
+                        rows.softmax(head, i, Native.getFloat(at(lse, chunks, head, i)), delta);
                     });
-            Tensor borders = Tensor.uninitialised(DType.F32, heads, segments(chunks), 2 * chunks.size(), width);
-            ChunkBackward.Operands operands =
-                    new ChunkBackward.Operands(
-                            qk,
-                            keys.address(),
-                            v,
-                            lse,
-                            dy,
-                            deltas.address(),
-                            dqk,
-                            keyGradients.address(),
-                            dv,
-                            borders.address());
             for (int round = 0; round < chunks.rounds(); round++) {
                 int first = round * chunks.perRound();
                 eachSegment(
                         chunks,
                         round,
-                        (head, from, stop) -> ChunkBackward.own(chunks, width).run(chunks, operands, head, from, stop));
-                Parallel.run(heads, head -> ChunkBackward.addBorders(chunks, operands, width, head, first));
+                        (head, from, stop) ->
+                                ChunkBackward.own(chunks, width).run(chunks, head, from, stop, rows, slopes));
+                Parallel.run(chunks.batch() * chunks.heads(), head -> slopes.addBorders(chunks, head, first));
             }
             eachRow(
                     chunks,
-                    (lanes, b, h, row, i) -> {
-                        long offset = Float.BYTES * row * width;
-                        throughNorm(
-                                lanes,
-                                qk.f32(b, h, i),
-                                keys.address() + offset,
-                                keyGradients.address() + offset,
-                                dqk.f32(b, h, i),
-                                width);
-                        if (Native.getFloat(lse + Float.BYTES * row) == Float.NEGATIVE_INFINITY) {
-                            RowMath.accumulate(dy.f32(b, h, i), dv.f32(b, h, i), width);
+                    (lanes, b, h, head, i) -> {
+                        throughNorm(rows, slopes, lanes, head, i, dqk.f32(b, h, i), width);
+                        long value = dv.f32(b, h, i);
+                        RowMath.scale(slopes.vector(head, i, 2), 1, value, width);
+                        if (Native.getFloat(at(lse, chunks, head, i)) == Float.NEGATIVE_INFINITY) {
+                            RowMath.accumulate(dy.f32(b, h, i), value, width);
                         }
                     });
         }
     }
 
-    // Both gradients still lack the scale 1/√D.
-    private static void throughNorm(float[] lanes, long query, long key, long dkey, long dquery, int width) {
-        double norm = Math.sqrt(RowMath.dot(query, query, width, lanes));
-        double along = norm > ReferenceChunks.LEAST_NORM ? RowMath.dot(dkey, key, width, lanes) : 0;
-        double scale = 1 / Math.sqrt(width);
-        double factor = scale / Math.max(norm, ReferenceChunks.LEAST_NORM);
-        for (int d = 0; d < width; d++) {
-            long at = (long) Float.BYTES * d;
-            double through = factor * (Native.getFloat(dkey + at) - along * Native.getFloat(key + at));
-            Native.setFloat(dquery + at, (float) (scale * Native.getFloat(dquery + at) + through));
-        }
-    }
-
-    /// The keys, `[B, H, N, D]`: queries of length 1.
-    private static Tensor normalised(SortedChunks chunks, Heads qk, int width) {
-        Tensor keys =
-                Tensor.uninitialised(DType.F32, chunks.batch(), chunks.heads(), chunks.tokens(), width);
-        eachRow(
-                chunks,
-                (lanes, b, h, row, i) -> {
-                    long from = qk.f32(b, h, i);
-                    double norm = Math.sqrt(RowMath.dot(from, from, width, lanes));
-                    float factor = (float) (1 / Math.max(norm, ReferenceChunks.LEAST_NORM));
-                    RowMath.scale(from, factor, keys.address() + Float.BYTES * row * width, width);
-                });
-        return keys;
+    /// The gradient of a vector from those of the query and of the key that it is.
+    private static void throughNorm(
+            ChunkRows rows, ChunkBackward.Slopes slopes, float[] lanes, int head, int i, long out, int width) {
+        long vector = rows.vector(head, i, 0);
+        long dkey = slopes.vector(head, i, 1);
+        double inverse = rows.inverseNorm(head, i);
+        boolean longEnough = inverse < (float) (1 / ReferenceChunks.LEAST_NORM);
+        double along = longEnough ? inverse * inverse * RowMath.dot(dkey, vector, width, lanes) : 0;
+        float scale = (float) (1 / Math.sqrt(width));
+        RowMath.sum(
+                slopes.vector(head, i, 0),
+                scale,
+                dkey,
+                (float) (scale * inverse),
+                vector,
+                (float) (-scale * inverse * along),
+                out,
+                width);
     }
 
     private static void eachRow(SortedChunks chunks, RowBody body) {
@@ -140,7 +109,7 @@ final class TiledChunks implements ChunkKernel {
                     float[] lanes = new float[Lanes.COUNT];
                     for (long row = from; row < to; row++) {
                         int head = (int) (row / tokens);
-                        body.run(lanes, head / chunks.heads(), head % chunks.heads(), row, (int) (row % tokens));
+                        body.run(lanes, head / chunks.heads(), head % chunks.heads(), head, (int) (row % tokens));
                     }
                 });
     }
@@ -162,9 +131,9 @@ final class TiledChunks implements ChunkKernel {
                 });
     }
 
-    /// Something done with every token of every head; `row` is its index in dense `[B, H, N]`, `lanes` room for a vector.
+    /// Something done with every token of every head; `head` is one of the B·H, `lanes` room for a vector.
     private interface RowBody {
-        void run(float[] lanes, int b, int h, long row, int i);
+        void run(float[] lanes, int b, int h, int head, int i);
     }
 
     private interface SegmentBody {
