@@ -229,6 +229,7 @@ public final class Attention extends TokenMixer {
     }
 
     /// True if tokens can be fed one by one: self-attention whose pattern provably lets no query see a later key.
+    @Override
     public boolean isRecurrent() {
         return !isCross() && spec.isCausal();
     }

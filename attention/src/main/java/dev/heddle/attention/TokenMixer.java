@@ -16,9 +16,15 @@ public abstract class TokenMixer extends Module {
     /// The whole sequence: `[B, N, D]` → `[B, N, D]`.
     public abstract Tensor forward(Tensor x);
 
+    /// False if no form goes token by token, because what a token gets depends on later ones: [#start] then refuses.
+    public boolean isRecurrent() {
+        return true;
+    }
+
     /// The state before the first token.
     ///
     /// @param capacity tokens to make room for; a state grows beyond it when it must
+    /// @throws dev.heddle.core.error.ConfigException if this mixer cannot go token by token
     public abstract MixerState start(int batch, int capacity, DType dtype);
 
     /// The next tokens: `[B, n, D]` and the state before them → `[B, n, D]` and the state after.

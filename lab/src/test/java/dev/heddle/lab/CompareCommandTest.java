@@ -47,6 +47,21 @@ class CompareCommandTest {
     }
 
     @Test
+    void aVariantThatDoesNotGoTokenByTokenHasNoDecodeSpeedAndNoCache() throws IOException {
+        Run run = compare("mha,reformer");
+        assertThat(run.err()).isEmpty();
+        assertThat(run.code()).isZero();
+        assertThat(run.out().lines().filter(line -> line.startsWith("reformer")).findFirst().orElseThrow())
+                .containsPattern("–\\s+–");
+        JsonNode results = new ObjectMapper().readTree(directory.resolve("out/results.json").toFile()).get("results");
+        JsonNode reformer = results.get(1);
+        assertThat(reformer.get("decodeTokensPerSecond").isNull()).isTrue();
+        assertThat(reformer.get("cacheBytesPerToken").isNull()).isTrue();
+        assertThat(reformer.get("prefillTokensPerSecond").asDouble()).isPositive();
+        assertThat(reformer.get("lengths").get(0).get("cacheBytes").isNull()).isTrue();
+    }
+
+    @Test
     void variantsStandSideBySide() throws IOException {
         Run run = compare("mha,mqa,learned,alibi,gqa+nope");
         assertThat(run.err()).isEmpty();

@@ -19,6 +19,11 @@ public abstract class Block extends Module {
     /// The whole sequence: `[B, N, D]` → `[B, N, D]`.
     public abstract Tensor forward(Tensor x);
 
+    /// False if no form goes token by token; see [TokenMixer#isRecurrent].
+    public boolean isRecurrent() {
+        return true;
+    }
+
     /// The state before the first token; see [TokenMixer#start].
     public abstract MixerState start(int batch, int capacity, DType dtype);
 

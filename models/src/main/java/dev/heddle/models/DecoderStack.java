@@ -38,7 +38,7 @@ import java.util.OptionalLong;
 ///
 /// Parameters: `embedding.weight` `[V, D]` (also the output matrix if tied), `position`, `blocks.{i}`, `norm`, `head`.
 /// Two forms agree up to rounding: [#forward] sees whole sequences; [#advance] sees the next tokens, in chunks or one by
-/// one, with a [DecodeState].
+/// one, with a [DecodeState]. A mixer that looks at all tokens at once has the first only, see [#isRecurrent].
 public final class DecoderStack extends Module {
     private static final double DEVIATION = 0.02;
 
@@ -84,6 +84,22 @@ public final class DecoderStack extends Module {
 
     /// As [#forward(Tensor)], showing what is computed on the way.
     public Tensor forward(Tensor tokens, HiddenStates observer) {
+        return logits(hidden(tokens, observer));
+    }
+
+    /// The logits `[B, 1, V]` of the last token of whole sequences `[B, N]`, without a state.
+    ///
+    /// @throws InputException as [#forward(Tensor)], and if there is no token
+    public Tensor last(Tensor tokens) {
+        checkTokens(tokens);
+        int length = tokens.dim(1);
+        if (length == 0) {
+            throw new InputException("tokens: a sequence of 0 has no last one; give at least one token");
+        }
+        return logits(Layout.slice(hidden(tokens, HiddenStates.UNSEEN), 1, length - 1, length));
+    }
+
+    private Tensor hidden(Tensor tokens, HiddenStates observer) {
         checkTokens(tokens);
         checkLength(0, tokens.dim(1));
         Tensor x = embed(tokens, 0);
@@ -94,7 +110,7 @@ public final class DecoderStack extends Module {
         }
         Tensor y = norm == null ? x : norm.forward(x);
         observer.see("final_norm", y);
-        return logits(y);
+        return y;
     }
 
     private Tensor embed(Tensor tokens, int first) {
@@ -107,9 +123,15 @@ public final class DecoderStack extends Module {
         return head == null ? embedding.logits(x) : head.forward(x);
     }
 
+    /// False if a mixer has no form that goes token by token: then only whole sequences can be read.
+    public boolean isRecurrent() {
+        return blocks.stream().allMatch(Block::isRecurrent);
+    }
+
     /// The state before the first token.
     ///
     /// @param capacity tokens to make room for; the state grows beyond it when it must
+    /// @throws dev.heddle.core.error.ConfigException if the model does not go token by token
     /// @throws InputException if a size is not positive
     public DecodeState start(int batch, int capacity) {
         if (batch < 1 || capacity < 1) {

@@ -1,7 +1,6 @@
 package dev.heddle.models;
 
 import dev.heddle.core.error.InputException;
-import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Seed;
@@ -15,7 +14,8 @@ import java.util.stream.IntStream;
 ///
 /// A text that outgrows a model with a longest sequence goes on: each further token is drawn from the last
 /// [DecoderStack#maxLength()] tokens, read anew because every one of them has moved to another position. Such a token
-/// costs as much as a prompt of that length.
+/// costs as much as a prompt of that length. So does every token of a model that does not go token by token
+/// ([DecoderStack#isRecurrent()]).
 ///
 /// Every step works in a [Scope] of its own, so memory does not grow beyond the decode state's.
 public final class Generator {
@@ -74,6 +74,9 @@ public final class Generator {
     private int run(int[] prompt, int count, IntPredicate sink) {
         RandomGenerator random = seed.generator();
         Window window = new Window(prompt, model.maxLength());
+        if (!model.isRecurrent()) {
+            return reread(window, count, sink, random);
+        }
         try (Scope _ = Scope.open()) {
             int room = Math.min(model.maxLength(), window.length() + Math.min(count, MOST_ROOM));
             Choice choice = read(window.tokens(), model.start(1, room), random);
@@ -90,6 +93,17 @@ public final class Generator {
         }
     }
 
+    private int reread(Window window, int count, IntPredicate sink, RandomGenerator random) {
+        int token = reread(window.tokens(), random);
+        int done = 1;
+        while (sink.test(token) && done < count) {
+            window.append(token);
+            token = reread(window.tokens(), random);
+            done++;
+        }
+        return done;
+    }
+
     private Choice read(int[] tokens, DecodeState state, RandomGenerator random) {
         try (Scope _ = Scope.open()) {
             Tensor input = Tensor.of(tokens, 1, tokens.length);
@@ -100,9 +114,7 @@ public final class Generator {
 
     private int reread(int[] tokens, RandomGenerator random) {
         try (Scope _ = Scope.open()) {
-            Tensor logits = model.forward(Tensor.of(tokens, 1, tokens.length));
-            Tensor last = Layout.slice(logits, 1, tokens.length - 1, tokens.length);
-            return sampling.choose(last.toFloats(), random);
+            return sampling.choose(model.last(Tensor.of(tokens, 1, tokens.length)).toFloats(), random);
         }
     }
 

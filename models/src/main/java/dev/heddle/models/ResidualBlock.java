@@ -45,6 +45,11 @@ final class ResidualBlock extends Block {
     }
 
     @Override
+    public boolean isRecurrent() {
+        return mixer.isRecurrent();
+    }
+
+    @Override
     public MixerState start(int batch, int capacity, DType dtype) {
         return mixer.start(batch, capacity, dtype);
     }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.heddle.attention.Attention;
+import dev.heddle.attention.hashing.LshAttentionSpec;
+import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Memory;
@@ -64,6 +66,31 @@ class GeneratorTest {
                             .generate(Arrays.copyOf(text, prompt), 2 * limit);
             assertThat(generated).containsExactly(Arrays.copyOfRange(whole, prompt, whole.length));
         }
+    }
+
+    @Test
+    void aModelThatDoesNotGoTokenByTokenReadsTheWholeTextForEachToken() {
+        DecoderStack hashed =
+                DecoderStack.builder()
+                        .vocabulary(17)
+                        .width(12)
+                        .depth(2)
+                        .mixer(LshAttentionSpec.of(3).bucketSize(2))
+                        .feedForward(Mlp.hidden(20))
+                        .maxLength(9)
+                        .build(Seed.of(1));
+        assertThat(hashed.isRecurrent()).isFalse();
+        assertThatThrownBy(() -> hashed.start(1, 4))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("token by token");
+        int[] whole = Arrays.copyOf(PROMPT, 12);
+        for (int i = PROMPT.length; i < whole.length; i++) {
+            int[] seen = Arrays.copyOfRange(whole, Math.max(0, i - 9), i);
+            whole[i] = Sampling.greedy().choose(lastLogits(hashed, seen), Seed.of(0).generator());
+        }
+        int[] generated = new Generator(hashed, Sampling.greedy(), Seed.of(0)).generate(PROMPT, 7);
+        assertThat(generated).containsExactly(Arrays.copyOfRange(whole, PROMPT.length, whole.length));
+        assertThat(new Generator(hashed, Sampling.greedy(), Seed.of(0)).generate(PROMPT, 9, _ -> false)).isEqualTo(1);
     }
 
     @Test

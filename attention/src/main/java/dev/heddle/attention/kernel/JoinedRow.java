@@ -1,11 +1,6 @@
 package dev.heddle.attention.kernel;
 
-import static dev.heddle.attention.kernel.Lanes.COUNT;
-import static dev.heddle.attention.kernel.Lanes.FLOATS;
-
 import dev.heddle.core.kernel.Native;
-
-import jdk.incubator.vector.FloatVector;
 
 /// Joins what a pass found for one query with what earlier passes wrote: `lse = ln(exp(lse_0) + exp(lse_1))` and
 /// `y = exp(lse_0 − lse)·y_0 + exp(lse_1 − lse)·y_1`.
@@ -28,20 +23,8 @@ final class JoinedRow {
         }
         double high = Math.max(before, logSum);
         double total = high + Math.log(Math.exp(before - high) + Math.exp(logSum - high));
-        add(values, at, (float) (factor * Math.exp(logSum - total)), (float) Math.exp(before - total), y, width);
+        float share = (float) (factor * Math.exp(logSum - total));
+        RowMath.mix(y, (float) Math.exp(before - total), values, at, share, width);
         Native.setFloat(lse, (float) total);
-    }
-
-    private static void add(float[] values, int at, float own, float kept, long y, int width) {
-        int d = 0;
-        for (; d + COUNT <= width; d += COUNT) {
-            long place = y + (long) Float.BYTES * d;
-            FloatVector sum = FloatVector.fromArray(FLOATS, values, at + d).mul(own);
-            Lanes.store(Lanes.load(place).fma(FloatVector.broadcast(FLOATS, kept), sum), place);
-        }
-        for (; d < width; d++) {
-            long place = y + (long) Float.BYTES * d;
-            Native.setFloat(place, Native.getFloat(place) * kept + values[at + d] * own);
-        }
     }
 }

@@ -143,15 +143,15 @@ final class PackedTiles {
     private void transpose(int head, int first, int count, long to) {
         int j = 0;
         for (; j + 2 <= count; j += 2) {
-            scatterTwo(row(head, first + j), row(head, first + j + 1), to + (long) Float.BYTES * j);
+            scatterTwo(row(head, first + j), row(head, first + j + 1), to + (long) Float.BYTES * j, width);
         }
         if (j < count) {
-            scatter(row(head, first + j), 0, to + (long) Float.BYTES * j);
+            scatter(row(head, first + j), 0, to + (long) Float.BYTES * j, width);
         }
     }
 
     /// Writes two rows as neighbouring columns, two features at a time: twice as fast as float by float.
-    private void scatterTwo(long left, long right, long to) {
+    static void scatterTwo(long left, long right, long to, int width) {
         int pairs = width / 2;
         for (int p = 0; p < pairs; p++) {
             long a = Native.ALL.get(TWO_FLOATS, left + (long) Long.BYTES * p);
@@ -160,11 +160,11 @@ final class PackedTiles {
             Native.ALL.set(TWO_FLOATS, at, (a & LOW) | (b << Float.SIZE));
             Native.ALL.set(TWO_FLOATS, at + (long) Float.BYTES * TILE, (a >>> Float.SIZE) | (b & ~LOW));
         }
-        scatter(left, 2 * pairs, to);
-        scatter(right, 2 * pairs, to + Float.BYTES);
+        scatter(left, 2 * pairs, to, width);
+        scatter(right, 2 * pairs, to + Float.BYTES, width);
     }
 
-    private void scatter(long from, int feature, long to) {
+    static void scatter(long from, int feature, long to, int width) {
         for (int d = feature; d < width; d++) {
             Native.setFloat(to + (long) Float.BYTES * TILE * d, Native.getFloat(from + (long) Float.BYTES * d));
         }

@@ -45,19 +45,57 @@ final class RowMath {
         }
     }
 
-    /// As [#writeScaled], added to what is there.
-    static void addScaledTo(float[] from, int at, float factor, long to, int count) {
+    /// `to = factor·from`; both may be the same.
+    static void scale(long from, float factor, long to, int count) {
+        int d = 0;
+        for (; d + COUNT <= count; d += COUNT) {
+            Lanes.store(Lanes.load(from + (long) Float.BYTES * d).mul(factor), to + (long) Float.BYTES * d);
+        }
+        for (; d < count; d++) {
+            Native.setFloat(to + (long) Float.BYTES * d, Native.getFloat(from + (long) Float.BYTES * d) * factor);
+        }
+    }
+
+    /// `to += from`.
+    static void accumulate(long from, long to, int count) {
         int d = 0;
         for (; d + COUNT <= count; d += COUNT) {
             long place = to + (long) Float.BYTES * d;
-            Lanes.store(
-                    FloatVector.fromArray(FLOATS, from, at + d)
-                            .fma(FloatVector.broadcast(FLOATS, factor), Lanes.load(place)),
-                    place);
+            Lanes.store(Lanes.load(place).add(Lanes.load(from + (long) Float.BYTES * d)), place);
         }
         for (; d < count; d++) {
             long place = to + (long) Float.BYTES * d;
-            Native.setFloat(place, Native.getFloat(place) + from[at + d] * factor);
+            Native.setFloat(place, Native.getFloat(place) + Native.getFloat(from + (long) Float.BYTES * d));
+        }
+    }
+
+    /// `to = fa·a + fb·b + fc·c`.
+    static void sum(long a, float fa, long b, float fb, long c, float fc, long to, int count) {
+        int d = 0;
+        for (; d + COUNT <= count; d += COUNT) {
+            long at = (long) Float.BYTES * d;
+            FloatVector sum = Lanes.load(a + at).mul(fa).add(Lanes.load(b + at).mul(fb));
+            Lanes.store(sum.add(Lanes.load(c + at).mul(fc)), to + at);
+        }
+        for (; d < count; d++) {
+            long at = (long) Float.BYTES * d;
+            Native.setFloat(
+                    to + at,
+                    Native.getFloat(a + at) * fa + Native.getFloat(b + at) * fb + Native.getFloat(c + at) * fc);
+        }
+    }
+
+    /// `to = keep·to + share·from`.
+    static void mix(long to, float keep, float[] from, int at, float share, int count) {
+        int d = 0;
+        for (; d + COUNT <= count; d += COUNT) {
+            long place = to + (long) Float.BYTES * d;
+            FloatVector added = FloatVector.fromArray(FLOATS, from, at + d).mul(share);
+            Lanes.store(Lanes.load(place).mul(keep).add(added), place);
+        }
+        for (; d < count; d++) {
+            long place = to + (long) Float.BYTES * d;
+            Native.setFloat(place, Native.getFloat(place) * keep + from[at + d] * share);
         }
     }
 

@@ -463,7 +463,7 @@ final class TiledBackward {
 
     private void write(float[] from, int at, float factor, long to, int count) {
         if (adds) {
-            RowMath.addScaledTo(from, at, factor, to, count);
+            RowMath.mix(to, 1, from, at, factor, count);
         } else {
             RowMath.writeScaled(from, at, factor, to, count);
         }

@@ -25,6 +25,19 @@ public final class TiledWork {
         return shape.batch() * columns * PANEL * (shape.width() + padded(shape.valueWidth()));
     }
 
+    /// The multiply-adds of a forward pass over [SortedChunks] at most.
+    ///
+    /// @param size tokens in a chunk
+    /// @param slots tokens times rounds times heads, of all sequences
+    public static long multiplyAdds(int size, int width, long slots) {
+        long rows = (size + PANEL - 1) / PANEL * PANEL;
+        long columns = 0;
+        for (int first = 0; first < size; first += TILE) {
+            columns += padded(Math.min(TILE, size - first));
+        }
+        return slots / size * 2 * rows * columns * (width + padded(width));
+    }
+
     private static long columns(Pass pass, int head, int i0) {
         int first = i0 + pass.offset;
         int stop = Math.min(i0 + PANEL, pass.queries) + pass.offset;

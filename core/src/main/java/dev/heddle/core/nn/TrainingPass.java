@@ -4,6 +4,8 @@ import dev.heddle.core.ops.Dropout;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.function.Supplier;
 
 /// One forward pass of training: only inside it does dropout drop anything, and what it drops follows from the pass's
@@ -16,6 +18,31 @@ public final class TrainingPass {
 
     private TrainingPass(Seed seed) {
         this.seed = seed;
+    }
+
+    /// What makes later work draw what it would draw here and now, so that a part of a forward pass can be computed again.
+    static Place here() {
+        return new Place(CURRENT.isBound() ? CURRENT.get() : null);
+    }
+
+    /// A place in a pass, or outside any.
+    static final class Place {
+        private final @Nullable Seed seed;
+        private final long draws;
+
+        private Place(@Nullable TrainingPass pass) {
+            this.seed = pass == null ? null : pass.seed;
+            this.draws = pass == null ? 0 : pass.draws;
+        }
+
+        <T> T again(Supplier<T> work) {
+            if (seed == null) {
+                return work.get();
+            }
+            TrainingPass pass = new TrainingPass(seed);
+            pass.draws = draws;
+            return ScopedValue.where(CURRENT, pass).call(work::get);
+        }
     }
 
     /// Runs a forward pass in training mode.

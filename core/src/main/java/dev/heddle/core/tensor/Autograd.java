@@ -96,6 +96,18 @@ public final class Autograd {
         }
     }
 
+    /// Runs `work` with recording even where it is paused: a backward pass that computes a part of the forward pass again
+    /// needs its tape.
+    public static <T> T recording(Supplier<T> work) {
+        int paused = PAUSED.get();
+        PAUSED.set(0);
+        try {
+            return work.get();
+        } finally {
+            PAUSED.set(paused);
+        }
+    }
+
     private static @Nullable Node[] nodes(Tensor[] inputs) {
         @Nullable Node[] nodes = new Node[inputs.length];
         for (int i = 0; i < inputs.length; i++) {
@@ -121,7 +133,14 @@ public final class Autograd {
 
     /// The gradients of the sum over all outputs of `Σ output · cotangent`.
     public static Gradients gradients(List<Tensor> outputs, List<Tensor> cotangents) {
+        return gradients(outputs, cotangents, List.of());
+    }
+
+    /// As [#gradients(List, List)], but going back no further than to the tensors `at`, which count as leaves whatever
+    /// they were made from.
+    public static Gradients gradients(List<Tensor> outputs, List<Tensor> cotangents, List<Tensor> at) {
         Sweep sweep = new Sweep();
+        at.forEach(sweep::stopAt);
         for (int i = 0; i < outputs.size(); i++) {
             Tensor output = outputs.get(i);
             Tensor cotangent = cotangents.get(i);
@@ -144,6 +163,18 @@ public final class Autograd {
         private final Map<Memory.Buffer, Integer> uses = new IdentityHashMap<>();
         private final Set<Node> summed = new HashSet<>();
         private final List<Tensor> spent = new ArrayList<>();
+        private final Set<Node> ends = Collections.newSetFromMap(new IdentityHashMap<>());
+
+        void stopAt(Tensor tensor) {
+            Node node = tensor.node();
+            if (node != null) {
+                ends.add(node);
+            }
+        }
+
+        private Node.@Nullable Call call(Node node) {
+            return ends.contains(node) ? null : node.call;
+        }
 
         void add(Node node, Tensor gradient) {
             Tensor before = gradients.get(node);
@@ -194,7 +225,7 @@ public final class Autograd {
             ArrayDeque<Node> fresh = new ArrayDeque<>(gradients.keySet());
             while (!fresh.isEmpty() || !queue.isEmpty()) {
                 while (!fresh.isEmpty()) {
-                    Node.Call call = fresh.pop().call;
+                    Node.Call call = call(fresh.pop());
                     if (call != null && queued.add(call)) {
                         queue.add(call);
                     }
@@ -204,7 +235,7 @@ public final class Autograd {
                     back(call, fresh);
                 }
             }
-            gradients.keySet().removeIf(node -> node.call != null);
+            gradients.keySet().removeIf(node -> call(node) != null);
             return new Gradients(gradients);
         }
 

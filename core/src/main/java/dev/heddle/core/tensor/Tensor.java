@@ -274,6 +274,10 @@ public final class Tensor {
 
     public int[] toInts() {
         int[] values = new int[Math.toIntExact(elements())];
+        if (dtype == DType.I32) {
+            MemorySegment.copy(Native.ALL, ValueLayout.JAVA_INT, address(), values, 0, values.length);
+            return values;
+        }
         for (int i = 0; i < values.length; i++) {
             values[i] = (int) at(i);
         }

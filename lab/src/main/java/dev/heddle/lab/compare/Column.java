@@ -1,17 +1,20 @@
 package dev.heddle.lab.compare;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.List;
 import java.util.Locale;
-import java.util.function.ToDoubleFunction;
+import java.util.Objects;
+import java.util.function.Function;
 
 /// A column of figures in the table of a comparison.
 ///
 /// @param name heading
 /// @param unit below the heading; empty for none
 /// @param better the direction that wins
-/// @param value the figure of a variant
+/// @param value the figure of a variant; null if it has none
 /// @param decimals digits after the point
-record Column(String name, String unit, Better better, ToDoubleFunction<VariantResult> value, int decimals) {
+record Column(String name, String unit, Better better, Function<VariantResult, @Nullable Number> value, int decimals) {
     /// Which figure wins.
     enum Better {
         LOWER,
@@ -19,6 +22,7 @@ record Column(String name, String unit, Better better, ToDoubleFunction<VariantR
         NEITHER
     }
 
+    private static final String NONE = "–";
     private static final double MEBI = 1 << 20;
 
     static final List<Column> ALL =
@@ -39,25 +43,27 @@ record Column(String name, String unit, Better better, ToDoubleFunction<VariantR
                     new Column("cache", "bytes/token", Better.LOWER, VariantResult::cacheBytesPerToken, 0),
                     new Column("peak", "MiB", Better.LOWER, result -> result.peakBytes() / MEBI, 1));
 
-    private static double pairs(VariantResult result, ToDoubleFunction<Pairs> figure) {
+    private static @Nullable Number pairs(VariantResult result, Function<Pairs, Number> figure) {
         Pairs pairs = result.pairs();
-        return pairs == null ? Double.NaN : figure.applyAsDouble(pairs);
+        return pairs == null ? null : figure.apply(pairs);
     }
 
-    /// The figure, or a dash where there is none (NaN).
+    /// The figure, or a dash where there is none.
     String text(VariantResult result) {
-        double figure = value.applyAsDouble(result);
-        return Double.isNaN(figure) ? "–" : String.format(Locale.ROOT, "%,." + decimals + "f", figure);
+        Number figure = value.apply(result);
+        return figure == null ? NONE : String.format(Locale.ROOT, "%,." + decimals + "f", figure.doubleValue());
     }
 
     /// True if no variant has a better figure and not all have the same.
     boolean isBest(VariantResult result, List<VariantResult> all) {
-        double own = value.applyAsDouble(result);
-        var summary = all.stream().mapToDouble(value).summaryStatistics();
-        return summary.getMin() < summary.getMax()
+        Number own = value.apply(result);
+        var summary =
+                all.stream().map(value).filter(Objects::nonNull).mapToDouble(Number::doubleValue).summaryStatistics();
+        return own != null
+                && summary.getMin() < summary.getMax()
                 && switch (better) {
-                    case LOWER -> own == summary.getMin();
-                    case HIGHER -> own == summary.getMax();
+                    case LOWER -> own.doubleValue() == summary.getMin();
+                    case HIGHER -> own.doubleValue() == summary.getMax();
                     case NEITHER -> false;
                 };
     }

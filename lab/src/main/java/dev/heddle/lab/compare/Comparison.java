@@ -131,6 +131,7 @@ public final class Comparison {
             int context = options.settings().context();
             List<LengthPoint> lengths = speed.atLengths(SpeedTest.lengthsWith(context));
             LengthPoint trained = lengths.stream().filter(p -> p.context() == context).findFirst().orElseThrow();
+            Long cache = trained.cacheBytes();
             return new VariantResult(
                     contender.name(),
                     contender.summary(),
@@ -141,7 +142,7 @@ public final class Comparison {
                     tokensOfStep() / history.medianStepSeconds(),
                     trained.prefillTokensPerSecond(),
                     trained.decodeTokensPerSecond(),
-                    (double) trained.cacheBytes() / context,
+                    cache == null ? null : (double) cache / context,
                     peak,
                     Pairs.of(model.scoredPairs(context), (long) options.depth() * options.heads(), context),
                     history.losses(),

@@ -1,11 +1,18 @@
 package dev.heddle.lab.compare;
 
+import org.jspecify.annotations.Nullable;
+
 /// How a variant does with a sequence of a given length.
 ///
 /// @param context tokens
 /// @param prefillTokensPerSecond reading a prompt of that length, batch 1
-/// @param decodeTokensPerSecond generating one token at a time after it, batch 1
+/// @param decodeTokensPerSecond generating one token at a time after it, batch 1; null if the model does not go token by
+///     token
 /// @param peakBytes most tensor memory held at once while reading, parameters not counted
-/// @param cacheBytes what the decode state holds after the prompt
+/// @param cacheBytes what the decode state holds after the prompt; null if there is none
 record LengthPoint(
-        int context, double prefillTokensPerSecond, double decodeTokensPerSecond, long peakBytes, long cacheBytes) {}
+        int context,
+        double prefillTokensPerSecond,
+        @Nullable Double decodeTokensPerSecond,
+        long peakBytes,
+        @Nullable Long cacheBytes) {}

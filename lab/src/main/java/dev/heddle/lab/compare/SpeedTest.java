@@ -65,12 +65,22 @@ final class SpeedTest {
         for (int i = 0; i < PREFILLS; i++) {
             try (Scope scope = Scope.open()) {
                 long start = System.nanoTime();
-                model.prefill(prompt, model.start(1, length), length);
+                read(prompt);
                 seconds[i] = (System.nanoTime() - start) * 1e-9;
                 peak = scope.peakBytes() + cacheBytes(length);
             }
         }
-        return decode(prompt, length / median(seconds), peak);
+        double speed = length / median(seconds);
+        return model.isRecurrent() ? decode(prompt, speed, peak) : new LengthPoint(length, speed, null, peak, null);
+    }
+
+    private void read(Tensor prompt) {
+        if (model.isRecurrent()) {
+            int length = prompt.dim(1);
+            model.prefill(prompt, model.start(1, length), length);
+        } else {
+            model.last(prompt);
+        }
     }
 
     // One token at a time at the very end of the length, so that a model with a limit is measured at it.

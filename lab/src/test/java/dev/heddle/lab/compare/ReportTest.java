@@ -51,7 +51,7 @@ class ReportTest {
                     new LengthPoint(
                             n,
                             5e4 / (1 + n * (1 + i) / 4000.0),
-                            900 - 10 * i,
+                            900.0 - 10 * i,
                             1_000_000L + n * 9000L * (1 + i),
                             n * 4096L));
         }
@@ -65,8 +65,8 @@ class ReportTest {
                 loss / Math.log(2),
                 21_000 + 800 * i,
                 60_000,
-                900,
-                4096 >> i % 3,
+                900.0,
+                (double) (4096 >> i % 3),
                 90_000_000,
                 i % 2 == 0 ? new Pairs(8256, 1) : null,
                 losses,

@@ -1,0 +1,50 @@
+package dev.heddle.attention.hashing;
+
+import dev.heddle.core.catalog.Cost;
+import dev.heddle.core.catalog.Form;
+import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.SubjectInputs;
+import dev.heddle.core.nn.Module;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Shape;
+import dev.heddle.core.tensor.Tensor;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/// An [LshAttention] layer: inputs `x` `[B, N, D]`, `key_mask` `[B, N]` and `rotations`; output `y`.
+record LayerSubject(LshAttention layer) implements Subject {
+    @Override
+    public Module module() {
+        return layer;
+    }
+
+    @Override
+    public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
+        Tensor x = SubjectInputs.tensor(inputs, "x", 3);
+        return Map.of("y", layer.forward(x, inputs.get("key_mask"), inputs.get("rotations")));
+    }
+
+    @Override
+    public Map<String, Tensor> sampleInputs(int batch, int length, DType dtype, Seed seed) {
+        Map<String, Tensor> inputs = new LinkedHashMap<>();
+        inputs.put("x", SubjectInputs.normal(Shape.of(batch, length, layer.width()), dtype, seed.split("x")));
+        if (!layer.spec().rules().causal()) {
+            inputs.put("key_mask", SubjectInputs.padding(batch, length));
+        }
+        return inputs;
+    }
+
+    // Three matrices, and the biases of one.
+    @Override
+    public Cost cost(int length) {
+        long width = layer.width();
+        return new Cost(3 * width * width + width, layer.multiplyAdds(length), 0);
+    }
+
+    @Override
+    public double padding(int length) {
+        return layer.padding(length);
+    }
+}
