@@ -108,12 +108,7 @@ public final class ComposedAttention extends TokenMixer {
 
     /// What tokens are made into: queries, keys and values `[B, N, H, Dh]`, normed and rotated, and what composes their
     /// scores and probabilities.
-    record Projected(Tensor q, Tensor k, Tensor v, @Nullable Composition pre, @Nullable Composition post) {
-        /// With every probability in sight.
-        WrittenOutComposition writtenOut(Window window) {
-            return WrittenOutComposition.of(q, k, pre, post, window);
-        }
-    }
+    record Projected(Tensor q, Tensor k, Tensor v, @Nullable Composition pre, @Nullable Composition post) {}
 
     /// @param first the position of the first token
     Projected project(Tensor x, int first) {

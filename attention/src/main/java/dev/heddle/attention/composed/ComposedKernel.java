@@ -26,9 +26,6 @@ final class ComposedKernel {
     /// Tasks that the backward pass is cut into: each sums the gradients of keys over its own tiles of queries.
     private static final int BACKWARD_TASKS = 8;
 
-    /// Between the heads of a tile, so that they do not all fall into the same sets of the cache.
-    private static final int SKEW = 16;
-
     private final Tensor q;
     private final Tensor k;
     private final Tensor v;
@@ -42,6 +39,7 @@ final class ComposedKernel {
     private final int width;
     private final int keys;
     private final TilePlan plan;
+    private final int headStride;
     private final @Nullable Stage pre;
     private final @Nullable Stage post;
     private final long workOfCompositions;
@@ -71,6 +69,7 @@ final class ComposedKernel {
         heads = q.dim(2);
         width = q.dim(3);
         plan = TilePlan.of(heads, queries, keys, window);
+        headStride = plan.headStride();
         pre = before == null ? null : new Stage(before, q, plan);
         post = after == null ? null : new Stage(after, q, plan);
         workOfCompositions = compositionWork(heads, before, after);
@@ -97,29 +96,20 @@ final class ComposedKernel {
 
     private void forward(int b, Tile tile, Tensor y) {
         try (Scope _ = Scope.open()) {
-            Tensor scores = tileOfPairs(tile);
-            Tensor other = pre == null && post == null ? scores : tileOfPairs(tile);
+            Tensor scores = tileOfPairs();
+            Tensor other = pre == null && post == null ? scores : tileOfPairs();
             Tensor p = probabilities(b, tile, scores, other);
             Tensor composed = post == null ? p : p == other ? scores : other;
             if (post != null) {
                 post.forward(b, tile, p, composed);
             }
-            ofHeads(
-                    false,
-                    tile.rows(),
-                    width,
-                    tile.keys(),
-                    composed,
-                    tile,
-                    rows(v, b, tile.from()),
-                    0,
-                    rows(y, b, tile.first()));
+            ofHeads(false, tile, 1, composed, rows(v, b, tile.from()), 0, rows(y, b, tile.first()));
             meter(tile, 2, 1);
         }
     }
 
-    private Tensor tileOfPairs(Tile tile) {
-        return Tensor.uninitialised(dtype, heads, tile.rows() * tile.columns() + SKEW);
+    private Tensor tileOfPairs() {
+        return Tensor.uninitialised(dtype, heads, headStride);
     }
 
     private long rows(Tensor tokens, int b, int first) {
@@ -205,33 +195,18 @@ final class ComposedKernel {
         }
     }
 
-    // to[h] = op(pairs[h])·x[h], added to what is there if `keep` is 1.
-    private void ofHeads(
-            boolean transposed, int m, int n, int depth, Tensor pairs, Tile tile, long x, double keep, long to) {
-        scaledOfHeads(transposed, m, n, depth, 1, pairs, tile, x, keep, to);
-    }
-
-    private void scaledOfHeads(
-            boolean transposed,
-            int m,
-            int n,
-            int depth,
-            double scale,
-            Tensor pairs,
-            Tile tile,
-            long x,
-            double keep,
-            long to) {
+    // to[h] = scale · op(pairs[h])·x[h], added to what is there if `keep` is 1; a transposed factor sums over queries.
+    private void ofHeads(boolean transposed, Tile tile, double scale, Tensor pairs, long x, double keep, long to) {
         blas.gemmBatched(
                 transposed,
                 false,
-                m,
-                n,
-                depth,
+                transposed ? tile.keys() : tile.rows(),
+                width,
+                transposed ? tile.rows() : tile.keys(),
                 scale,
                 pairs.address(),
                 tile.columns(),
-                pairs.dim(1),
+                headStride,
                 x,
                 heads * width,
                 width,
@@ -279,10 +254,10 @@ final class ComposedKernel {
         }
 
         private void tile(int b, int part, Tile tile) {
-            Tensor scores = tileOfPairs(tile);
-            Tensor p = probabilities(b, tile, scores, pre == null ? scores : tileOfPairs(tile));
-            Tensor slopes = tileOfPairs(tile);
-            Tensor other = tileOfPairs(tile);
+            Tensor scores = tileOfPairs();
+            Tensor p = probabilities(b, tile, scores, pre == null ? scores : tileOfPairs());
+            Tensor slopes = tileOfPairs();
+            Tensor other = tileOfPairs();
             products(b, tile, 1, dy, v, slopes);
             Tensor composed = p;
             if (post != null) {
@@ -291,16 +266,7 @@ final class ComposedKernel {
             }
             long own = (long) b * parts + part;
             long offset = bytes((own * keys + tile.from()) * heads * width);
-            ofHeads(
-                    true,
-                    tile.keys(),
-                    width,
-                    tile.rows(),
-                    composed,
-                    tile,
-                    rows(dy, b, tile.first()),
-                    1,
-                    dv.address() + offset);
+            ofHeads(true, tile, 1, composed, rows(dy, b, tile.first()), 1, dv.address() + offset);
             Tensor dp = slopes;
             Tensor free = other;
             if (ofPost != null) {
@@ -317,28 +283,8 @@ final class ComposedKernel {
                 ds = free;
             }
             double scale = 1 / Math.sqrt(width);
-            scaledOfHeads(
-                    false,
-                    tile.rows(),
-                    width,
-                    tile.keys(),
-                    scale,
-                    ds,
-                    tile,
-                    rows(k, b, tile.from()),
-                    0,
-                    rows(dq, b, tile.first()));
-            scaledOfHeads(
-                    true,
-                    tile.keys(),
-                    width,
-                    tile.rows(),
-                    scale,
-                    ds,
-                    tile,
-                    rows(q, b, tile.first()),
-                    1,
-                    dk.address() + offset);
+            ofHeads(false, tile, scale, ds, rows(k, b, tile.from()), 0, rows(dq, b, tile.first()));
+            ofHeads(true, tile, scale, ds, rows(q, b, tile.first()), 1, dk.address() + offset);
             meter(tile, 5, 3);
         }
 

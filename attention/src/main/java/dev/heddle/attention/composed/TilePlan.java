@@ -15,11 +15,15 @@ record TilePlan(List<Tile> tiles, int origin, int keys) {
     /// Rows of scores are a multiple of this many columns: whole vectors, two at a time, at every width.
     static final int PAD = 32;
 
-    /// Scores of a tile that stay in the second-level cache while the heads are mixed.
-    private static final int SCORES = 1 << 17;
+    /// Scores of a tile: more would leave the caches while the heads are mixed, fewer rows would leave too little work to
+    /// the products, which pack the keys again for each tile.
+    private static final int SCORES = 1 << 18;
 
-    private static final int FEWEST_ROWS = 16;
+    private static final int FEWEST_ROWS = 32;
     private static final int MOST_ROWS = 64;
+
+    /// Between the heads of a tile, so that they do not all fall into the same sets of the cache.
+    private static final int SKEW = 16;
 
     /// A tile.
     ///
@@ -68,6 +72,11 @@ record TilePlan(List<Tile> tiles, int origin, int keys) {
     /// Room for the keys from the origin on.
     int room() {
         return padded(keys - origin);
+    }
+
+    /// Elements from one head of a tile to the next: the same for all tiles, so that they take turns in the same memory.
+    int headStride() {
+        return tiles.stream().mapToInt(tile -> tile.rows() * tile.columns()).max().orElse(0) + SKEW;
     }
 
     /// The pairs whose scores are computed, seen or not.
