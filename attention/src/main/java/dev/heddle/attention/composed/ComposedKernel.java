@@ -238,8 +238,8 @@ final class ComposedKernel {
         Backward(Tensor dy, int parts) {
             this.dy = dy;
             this.parts = parts;
-            dk = Tensor.zeros(dtype, batch, parts, keys * heads * width);
-            dv = Tensor.zeros(dtype, batch, parts, keys * heads * width);
+            dk = Tensor.zeros(dtype, batch, parts, keys, heads * width);
+            dv = Tensor.zeros(dtype, batch, parts, keys, heads * width);
             ofPre = pre == null ? null : pre.gradients(parts);
             ofPost = post == null ? null : post.gradients(parts);
         }

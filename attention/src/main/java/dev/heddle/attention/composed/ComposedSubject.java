@@ -158,11 +158,11 @@ final class ComposedSubject implements PatternSubject {
     private long parameters() {
         ComposedSpec spec = attention.spec();
         long heads = spec.heads;
-        long count = 4 * attention.width() * heads * attention.headWidth();
+        long count = 4L * attention.width() * heads * attention.headWidth();
         count += spec.queryKeyNorm.isPresent() ? 2L * attention.headWidth() : 0;
         int stages = (spec.preCompose ? 1 : 0) + (spec.postCompose ? 1 : 0);
-        count += spec.staticMixing ? stages * heads * heads : 0;
-        long both = 2 * spec.rank * heads;
+        count += spec.staticMixing ? heads * heads * stages : 0;
+        long both = 2L * spec.rank * heads;
         count += spec.dynamic ? 4 * both * (attention.width() + both) : 0;
         return count + (spec.gate ? 4 * heads * attention.width() : 0);
     }

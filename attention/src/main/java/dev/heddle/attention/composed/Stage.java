@@ -119,7 +119,7 @@ final class Stage {
             Tensor q = composition.byQuery();
             byQuery = q == null ? null : Tensor.uninitialised(dtype, q.shape());
             int rows = composition.byKey() == null ? 1 : factors();
-            byKey = Tensor.zeros(dtype, batch, parts, rows * plan.room());
+            byKey = Tensor.zeros(dtype, batch, parts, rows, plan.room());
             byPair = composition.mixing() == null ? null : Tensor.zeros(dtype, batch * parts, heads * heads);
         }
 
@@ -131,7 +131,7 @@ final class Stage {
             long own = (long) b * parts + part;
             Tensor queryRows = byQuery == null ? Tensor.uninitialised(dtype, factors()) : byQuery;
             long query = byQuery == null ? 0 : p.queryFactors() - queries.address();
-            long key = bytes(tile.from() - plan.origin() + own * byKey.dim(2));
+            long key = bytes(tile.from() - plan.origin() + own * byKey.dim(2) * plan.room());
             mixing.backward(
                     p, in.address(), dOut.address(), dIn.address(), queryRows.address() + query, byKey.address() + key);
             Tensor sw = composition.mixing();

@@ -113,8 +113,9 @@ class FusedEqualsWrittenOutTest {
         int rows = 5;
         int columns = 3 * TilePlan.PAD;
         int heads = 4;
-        Mixing.Operands shape = new Mixing.Operands(heads, 2, true, rows, columns, rows * columns + 16, 0, 0, 0, 0);
-        int size = heads * (rows * columns + 16);
+        int stride = rows * columns + 16;
+        Mixing.Operands shape = new Mixing.Operands(heads, 2, true, rows, columns, stride, 0, 0, 0, 0);
+        int size = heads * stride;
         Tensor in = random("in", size);
         Tensor slope = random("slope", size);
         Tensor query = random("query", rows * shape.factors());
@@ -126,7 +127,7 @@ class FusedEqualsWrittenOutTest {
                         true,
                         rows,
                         columns,
-                        rows * columns + 16,
+                        stride,
                         query.address(),
                         shape.factors(),
                         key.address(),
