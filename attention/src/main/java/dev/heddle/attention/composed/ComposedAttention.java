@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
 /// mixed by a matrix that depends on the query token and on the key token.
 ///
 /// `q, k, v = x·Wᵀ`, queries and keys normed and rotated; `A = Compose(q·kᵀ/√Dh)`, masked; `P = Compose(softmax(A))`;
-/// `y = concat_h(P·v)·Woᵀ`. `Compose(a) = a + swᵀa + W2ᵀ·W1·a + g∘a` mixes the heads of a pair by a learned matrix and, both
-/// for its query and for its key, by matrices of rank R and gates that are made from the token.
+/// `y = concat_h(P·v)·Woᵀ`. `Compose(a) = a + swᵀa + W2ᵀ·W1·a + g∘a` mixes the heads of a pair by a learned matrix and,
+/// both for its query and for its key, by matrices of rank R and gates that are made from the token.
 ///
 /// Parameters: `wq`, `wk`, `wv`, `wo` (each `weight`), `q_norm.weight`, `k_norm.weight` `[Dh]`, `sw_pre`, `sw_post`
 /// `[H, H]`, `dynamic.dw1` `[4K, D]`, `dynamic.qkw` `[4, K, 2R, H]`, `dynamic.dd` `[4H, D]`, of which those exist that the
