@@ -34,8 +34,8 @@ import org.jspecify.annotations.Nullable;
 /// both for its query and for its key, by matrices of rank R and gates that are made from the token.
 ///
 /// Parameters: `wq`, `wk`, `wv`, `wo` (each `weight`), `q_norm.weight`, `k_norm.weight` `[Dh]`, `sw_pre`, `sw_post`
-/// `[H, H]`, `dynamic.dw1` `[4K, D]`, `dynamic.qkw` `[4, K, 2R, H]`, `dynamic.dd` `[4H, D]`, of which those exist that the
-/// choices need.
+/// `[H, H]`, `dynamic.dw1` `[4K, D]`, `dynamic.qkw` `[4, K, 2R, H]`, `dynamic.dd` `[4H, D]`, of which those exist
+/// that the choices need.
 ///
 /// Source: arXiv 2405.08553; Caiyun-AI/DCFormer.
 public final class ComposedAttention extends TokenMixer {
@@ -150,8 +150,8 @@ public final class ComposedAttention extends TokenMixer {
         return wo.forward(Layout.reshape(heads, Shape.of(heads.dim(0), heads.dim(1), spec.heads * headWidth)));
     }
 
-    /// The matrices by which keys mix heads, without identity and static part, `[B, N, 2, H, H]` from head to head: 0 for
-    /// scores, 1 for probabilities. Only for a layer whose keys have factors.
+    /// The matrices by which keys mix heads, without identity and static part, `[B, N, 2, H, H]` from head to head: 0
+    /// for scores, 1 for probabilities. Only for a layer whose keys have factors.
     Tensor keyMatrices(Tensor x) {
         Tensor pre = matrices(dynamic.of(x, DynamicFactors.PRE + 1));
         return Layout.concatenate(2, pre, matrices(dynamic.of(x, DynamicFactors.POST + 1)));

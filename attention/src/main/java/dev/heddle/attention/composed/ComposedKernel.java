@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Composed attention over tiles of queries: scores of all heads, composed, masked, softmax, composed again, product with
-/// the values. No more than a tile's rows of scores exist at any time; the backward pass computes them again.
+/// Composed attention over tiles of queries: scores of all heads, composed, masked, softmax, composed again, product
+/// with the values. No more than a tile's rows of scores exist at any time; the backward pass computes them again.
 ///
 /// A single pass over key tiles as in plain attention is impossible: the second composition needs the finished
 /// probabilities of all heads.

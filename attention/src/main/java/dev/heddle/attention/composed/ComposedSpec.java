@@ -17,7 +17,8 @@ import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
 
-/// What composed attention is made from; immutable, every choice makes a new one. By default everything of the paper is on.
+/// What composed attention is made from; immutable, every choice makes a new one. By default everything of the paper
+/// is on.
 public final class ComposedSpec implements TokenMixer.Factory {
     final int heads;
     OptionalInt headWidth = OptionalInt.empty();
@@ -134,7 +135,8 @@ public final class ComposedSpec implements TokenMixer.Factory {
                 });
     }
 
-    /// The eps of an RMS norm of each head's queries and keys, before their position; empty for no norm. 1e-6 by default.
+    /// The eps of an RMS norm of each head's queries and keys, before their position; empty for no norm. 1e-6 by
+    /// default.
     ///
     /// @throws ConfigException if it is negative or not finite
     public ComposedSpec queryKeyNorm(OptionalDouble eps) {
@@ -219,8 +221,8 @@ public final class ComposedSpec implements TokenMixer.Factory {
 
     /// Makes the layer for a model width.
     ///
-    /// @throws ConfigException if the width is less than 1 or does not divide into the heads, or the position does not fit
-    ///     the heads
+    /// @throws ConfigException if the width is less than 1 or does not divide into the heads, or the position does
+    ///     not fit the heads
     public ComposedAttention create(int width, Seed seed) {
         return create(width, 1, seed);
     }

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 /// What composed attention carries from token to token.
 ///
 /// @param tokens keys and values
-/// @param factors the keys' factors `[B, tokens, F, H]` of both stages, those of the scores in the place of keys and those
-///     of the probabilities in the place of values (without rows for a stage that is off); null if keys have none
+/// @param factors the keys' factors `[B, tokens, F, H]` of both stages, those of the scores in the place of keys and
+///     those of the probabilities in the place of values (without rows for a stage that is off); null if keys have none
 record ComposedState(KeyValueCache tokens, @Nullable KeyValueCache factors) implements MixerState {
     @Override
     public int length() {

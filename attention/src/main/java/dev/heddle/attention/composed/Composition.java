@@ -10,11 +10,11 @@ import org.jspecify.annotations.Nullable;
 import java.util.ArrayList;
 import java.util.List;
 
-/// How the H heads of a query–key pair are mixed, `a → a + swᵀa + Σ over both sides of (W2ᵀ·W1·a + g∘a)`: a matrix for all
-/// pairs, and factors that come from the query and from the key.
+/// How the H heads of a query–key pair are mixed, `a → a + swᵀa + Σ over both sides of (W2ᵀ·W1·a + g∘a)`: a matrix
+/// for all pairs, and factors that come from the query and from the key.
 ///
-/// The F rows of a token's factors are R rows of `W1`, R rows of `W2` and, if there are gates, the row of gates g; a side
-/// without factors adds nothing. Source: arXiv 2405.08553, equations 4 to 8.
+/// The F rows of a token's factors are R rows of `W1`, R rows of `W2` and, if there are gates, the row of gates g; a
+/// side without factors adds nothing. Source: arXiv 2405.08553; Caiyun-AI/DCFormer.
 ///
 /// @param mixing `sw`, `[H, H]` from head to head, or null
 /// @param byQuery factors of the queries, `[B, N, F, H]`, or null

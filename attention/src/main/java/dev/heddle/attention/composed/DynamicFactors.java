@@ -19,9 +19,9 @@ import java.util.List;
 /// Makes the factors of a [Composition] from tokens, for four uses c: query and key before the softmax, query and key
 /// after it.
 ///
-/// `h = GELU(dw1_c·x)` of width K; `[W1; W2] = Σ_k h_k·qkw[c, k]`; `W1` is divided by the root of its mean square over the
-/// heads; `g = tanh(dd_c·x)`. Parameters `dw1` `[4K, D]`, `qkw` `[4, K, 2R, H]`, `dd` `[4H, D]`; uses that are switched off
-/// have their slices all the same.
+/// `h = GELU(dw1_c·x)` of width K; `[W1; W2] = Σ_k h_k·qkw[c, k]`; `W1` is divided by the root of its mean square
+/// over the heads; `g = tanh(dd_c·x)`. Parameters `dw1` `[4K, D]`, `qkw` `[4, K, 2R, H]`, `dd` `[4H, D]`; uses that
+/// are switched off have their slices all the same.
 final class DynamicFactors extends Module {
     /// The use of a query before the softmax; that of its keys follows.
     static final int PRE = 0;

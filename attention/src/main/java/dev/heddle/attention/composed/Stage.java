@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.List;
 
-/// One composition of one call: its factors where tiles read them, the keys' turned so that neighbouring keys lie side by
-/// side. A side without factors reads zeros.
+/// One composition of one call: its factors where tiles read them, the keys' turned so that neighbouring keys lie
+/// side by side. A side without factors reads zeros.
 final class Stage {
     private final Composition composition;
     private final DType dtype;

@@ -15,8 +15,8 @@ record TilePlan(List<Tile> tiles, int origin, int keys) {
     /// Rows of scores are a multiple of this many columns: whole vectors, two at a time, at every width.
     static final int PAD = 32;
 
-    /// Scores of a tile: more would leave the caches while the heads are mixed, fewer rows would leave too little work to
-    /// the products, which pack the keys again for each tile.
+    /// Scores of a tile: more would leave the caches while the heads are mixed, fewer rows would leave too little
+    /// work to the products, which pack the keys again for each tile.
     private static final int SCORES = 1 << 18;
 
     private static final int FEWEST_ROWS = 32;
@@ -74,7 +74,8 @@ record TilePlan(List<Tile> tiles, int origin, int keys) {
         return padded(keys - origin);
     }
 
-    /// Elements from one head of a tile to the next: the same for all tiles, so that they take turns in the same memory.
+    /// Elements from one head of a tile to the next: the same for all tiles, so that they take turns in the same
+    /// memory.
     int headStride() {
         return tiles.stream().mapToInt(tile -> tile.rows() * tile.columns()).max().orElse(0) + SKEW;
     }

@@ -17,11 +17,11 @@ import jdk.incubator.vector.FloatVector;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
-/// Mixes heads along the keys, a vector of pairs of one query at a time: the query's factors are the same for all lanes,
-/// the keys' factors lie side by side.
+/// Mixes heads along the keys, a vector of pairs of one query at a time: the query's factors are the same for all
+/// lanes, the keys' factors lie side by side.
 ///
-/// A chunk of keys goes through all rows of the tile, so that the factors of its keys stay in the first-level cache. Every
-/// step is a short loop of its own, because the compiler stops inlining vector operations in long ones.
+/// A chunk of keys goes through all rows of the tile, so that the factors of its keys stay in the first-level cache.
+/// Every step is a short loop of its own, because the compiler stops inlining vector operations in long ones.
 final class VectorMixing implements Mixing {
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 

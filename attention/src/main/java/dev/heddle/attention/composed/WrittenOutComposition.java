@@ -10,8 +10,8 @@ import dev.heddle.core.tensor.Tensor;
 
 import org.jspecify.annotations.Nullable;
 
-/// Composed attention with every pair in memory, made of primitive operations: the reference of [ComposedProduct], and for
-/// those who want to see the probabilities. Time and memory grow with N·M.
+/// Composed attention with every pair in memory, made of primitive operations: the reference of [ComposedProduct],
+/// and for those who want to see the probabilities. Time and memory grow with N·M.
 ///
 /// @param probabilities the softmax of the composed scores, `[B, H, N, M]`
 /// @param composed the probabilities after post-composition, `[B, H, N, M]`; their rows need not sum to 1
@@ -34,7 +34,7 @@ record WrittenOutComposition(Tensor probabilities, Tensor composed) {
         return headMajor(MatMul.product(composed, headMajor(v)));
     }
 
-    /// `[B, H, N, M]` → `[B, H, N, M]`, all terms of equation 3.
+    /// `[B, H, N, M]` → `[B, H, N, M]`, all terms of a [Composition].
     static Tensor compose(Tensor a, @Nullable Composition composition) {
         if (composition == null) {
             return a;
