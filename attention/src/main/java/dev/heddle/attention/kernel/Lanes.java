@@ -12,12 +12,14 @@ import java.nio.ByteOrder;
 
 /// The vector width of the attention kernels, and the few functions they all use. Only classes that run when the Vector
 /// API is present may touch it.
-final class Lanes {
-    static final VectorSpecies<Float> FLOATS = species();
+public final class Lanes {
+    /// The vectors of floats.
+    public static final VectorSpecies<Float> FLOATS = species();
+
     static final VectorSpecies<Integer> INTS = FLOATS.withLanes(int.class);
 
     /// Floats in a vector.
-    static final int COUNT = FLOATS.length();
+    public static final int COUNT = FLOATS.length();
 
     static final float LOG2_E = 1.44269504f;
     static final double LN_2 = Math.log(2);
@@ -44,11 +46,13 @@ final class Lanes {
                 : VectorSpecies.of(float.class, VectorShape.forBitSize(bits));
     }
 
-    static FloatVector load(long address) {
+    /// The vector at an address.
+    public static FloatVector load(long address) {
         return FloatVector.fromMemorySegment(FLOATS, Native.ALL, address, ByteOrder.nativeOrder());
     }
 
-    static void store(FloatVector vector, long address) {
+    /// Writes a vector to an address.
+    public static void store(FloatVector vector, long address) {
         vector.intoMemorySegment(Native.ALL, address, ByteOrder.nativeOrder());
     }
 
@@ -59,7 +63,7 @@ final class Lanes {
 
     /// The sum of one vector's lanes, stored from `at` on, in an order of our own: that of `reduceLanes` is unspecified
     /// and changes when a method is compiled, and with it the last bits.
-    static float sum(float[] lanes, int at) {
+    public static float sum(float[] lanes, int at) {
         float sum = four(lanes, at);
         for (int n = 4; n < COUNT; n += 4) {
             sum += four(lanes, at + n);

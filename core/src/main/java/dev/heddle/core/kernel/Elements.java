@@ -1,39 +1,42 @@
 package dev.heddle.core.kernel;
 
 /// How one element is stored; arithmetic is always in double.
-enum Elements {
+public enum Elements {
+    /// 32-bit floats.
     F32(Float.BYTES) {
         @Override
-        double get(long base, long index) {
+        public double get(long base, long index) {
             return Native.getFloat(base + index * Float.BYTES);
         }
 
         @Override
-        void set(long base, long index, double value) {
+        public void set(long base, long index, double value) {
             Native.setFloat(base + index * Float.BYTES, (float) value);
         }
     },
+    /// 64-bit floats.
     F64(Double.BYTES) {
         @Override
-        double get(long base, long index) {
+        public double get(long base, long index) {
             return Native.getDouble(base + index * Double.BYTES);
         }
 
         @Override
-        void set(long base, long index, double value) {
+        public void set(long base, long index, double value) {
             Native.setDouble(base + index * Double.BYTES, value);
         }
     };
 
     /// The size of one element.
-    final int bytes;
+    public final int bytes;
 
     Elements(int bytes) {
         this.bytes = bytes;
     }
 
     /// The element `index` places after the address `base`.
-    abstract double get(long base, long index);
+    public abstract double get(long base, long index);
 
-    abstract void set(long base, long index, double value);
+    /// Writes the element `index` places after the address `base`.
+    public abstract void set(long base, long index, double value);
 }
