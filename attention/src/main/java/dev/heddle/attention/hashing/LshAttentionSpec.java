@@ -46,7 +46,7 @@ public record LshAttentionSpec(
                             + " is no multiple of two buckets of "
                             + bucketSize
                             + "; use for example "
-                            + (paddedLength / (2 * bucketSize) + 1) * 2 * bucketSize);
+                            + (paddedLength / (2L * bucketSize) + 1) * 2 * bucketSize);
         }
     }
 
@@ -102,8 +102,7 @@ public record LshAttentionSpec(
 
     /// With other first weights.
     public LshAttentionSpec initialiser(Initialiser other) {
-        return new LshAttentionSpec(
-                heads, bucketSize, rounds, rules, rotationsPerHead, paddedLength, fullBelow, other);
+        return new LshAttentionSpec(heads, bucketSize, rounds, rules, rotationsPerHead, paddedLength, fullBelow, other);
     }
 
     /// Makes the layer for a model width.
@@ -131,12 +130,25 @@ public record LshAttentionSpec(
             return length + length % 2;
         }
         if (paddedLength == 0) {
-            int pair = 2 * bucketSize;
-            return Math.multiplyExact(Math.ceilDiv(length, pair), pair);
+            long pair = 2L * bucketSize;
+            long tokens = Math.ceilDiv(length, pair) * pair;
+            if (tokens > Integer.MAX_VALUE) {
+                throw new ShapeException(
+                        "length: "
+                                + length
+                                + " tokens padded to two buckets of "
+                                + bucketSize
+                                + " are more than a tensor can hold; use smaller buckets");
+            }
+            return (int) tokens;
         }
         if (length > paddedLength) {
             throw new ShapeException(
-                    "length: " + length + " tokens are more than the padded length " + paddedLength + "; choose it longer");
+                    "length: "
+                            + length
+                            + " tokens are more than the padded length "
+                            + paddedLength
+                            + "; choose it longer");
         }
         return paddedLength;
     }
@@ -183,8 +195,6 @@ public record LshAttentionSpec(
     long multiplyAdds(int length, int headWidth) {
         long tokens = padded(length);
         long each = (long) heads * headWidth * tokens;
-        return isFull(length)
-                ? 2 * each * tokens
-                : each * rounds * (4L * bucketSize + tokens / bucketSize / 2);
+        return isFull(length) ? 2 * each * tokens : each * rounds * (4L * bucketSize + tokens / bucketSize / 2);
     }
 }

@@ -98,8 +98,9 @@ public final class SortedChunks {
         if (size < 1) {
             throw new ConfigException("bucket_size: " + size + " is less than 1; use for example 64");
         }
-        if (tokens % (2 * size) != 0) {
-            int next = (tokens / (2 * size) + 1) * 2 * size;
+        long pair = 2L * size;
+        if (tokens % pair != 0) {
+            long next = (tokens / pair + 1) * pair;
             throw new ShapeException(
                     "length: "
                             + tokens

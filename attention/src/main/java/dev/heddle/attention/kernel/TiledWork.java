@@ -30,7 +30,7 @@ public final class TiledWork {
     /// @param size tokens in a chunk
     /// @param slots tokens times rounds times heads, of all sequences
     public static long multiplyAdds(int size, int width, long slots) {
-        long rows = (size + PANEL - 1) / PANEL * PANEL;
+        int rows = (size + PANEL - 1) / PANEL * PANEL;
         long columns = 0;
         for (int first = 0; first < size; first += TILE) {
             columns += padded(Math.min(TILE, size - first));
