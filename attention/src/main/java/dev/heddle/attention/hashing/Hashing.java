@@ -32,7 +32,9 @@ public final class Hashing {
     /// @param sets 1 if all heads and sequences share them, otherwise their number B·H
     /// @param buckets of a round; even
     static Tensor rotations(int sets, int width, int rounds, int buckets, DType dtype, Seed seed) {
-        return Initialiser.normal(1).create(Shape.of(sets, width, rounds, buckets / 2), seed.split(buckets)).cast(dtype);
+        return Initialiser.normal(1)
+                .create(Shape.of(sets, width, rounds, buckets / 2), seed.split(buckets))
+                .cast(dtype);
     }
 
     /// The buckets of every vector, `[B, H, R, N]` I32; those of round r are numbered from `r·buckets` on.

@@ -25,20 +25,28 @@ public final class HashingCatalog implements CatalogProvider {
 
     private static Variant reformer() {
         return Variant.of("reformer", "attention")
-                .summary("LSH attention: shared queries and keys, sorted by hash, attend to their neighbours in that order")
+                .summary(
+                        "LSH attention: shared queries and keys, sorted by hash, attend to their neighbours in that order")
                 .source("arXiv 2001.04451; lucidrains/reformer-pytorch")
                 .schema(
                         Schema.builder()
                                 .required("num_heads", "heads")
-                                .optional("head_dim", null, "width of a head; alone, the core without projections is built")
+                                .optional(
+                                        "head_dim",
+                                        null,
+                                        "width of a head; alone, the core without projections is built")
                                 .optional("d_model", null, "model width: a layer with projections is built")
                                 .optional("depth", null, "blocks: a stack of layers and MLPs is built")
                                 .optional("bucket_size", 64, "tokens in a chunk; two chunks are attended to")
                                 .optional("num_hashes", 8, "rounds of hashing")
                                 .optional("causal", false, "keys after a query are masked")
                                 .optional("attend_across_buckets", true, "keys of other buckets in the chunks are seen")
-                                .optional("allow_duplicate_attention", true, "keys met in several rounds count as often")
-                                .optional("rotations_per_head", false, "every head of every sequence hashes in its own way")
+                                .optional(
+                                        "allow_duplicate_attention", true, "keys met in several rounds count as often")
+                                .optional(
+                                        "rotations_per_head",
+                                        false,
+                                        "every head of every sequence hashes in its own way")
                                 .optional("padded_length", null, "length to pad to; by default as little as possible")
                                 .optional("full_below", 0, "shorter sequences are attended in full, without hashing")
                                 .optional("ff_mult", 4, "of a stack: hidden width of the MLPs over the model width")
@@ -59,7 +67,8 @@ public final class HashingCatalog implements CatalogProvider {
                         "{\"num_heads\": 1, \"head_dim\": 3, \"bucket_size\": 1, \"num_hashes\": 3,"
                                 + " \"allow_duplicate_attention\": false}")
                 .example("{\"d_model\": 12, \"num_heads\": 3, \"bucket_size\": 7, \"num_hashes\": 1, \"causal\": true}")
-                .example("{\"d_model\": 10, \"num_heads\": 2, \"bucket_size\": 8, \"num_hashes\": 2, \"padded_length\": 96}")
+                .example(
+                        "{\"d_model\": 10, \"num_heads\": 2, \"bucket_size\": 8, \"num_hashes\": 2, \"padded_length\": 96}")
                 .example(
                         "{\"d_model\": 8, \"num_heads\": 2, \"bucket_size\": 2, \"num_hashes\": 2, \"full_below\": 50,"
                                 + " \"causal\": true}")

@@ -56,12 +56,7 @@ public final class LshAttention extends TokenMixer {
         toOut =
                 child(
                         "to_out",
-                        new Dense(
-                                width,
-                                width,
-                                true,
-                                spec.initialiser().scaled(residualScale),
-                                seed.split("to_out")));
+                        new Dense(width, width, true, spec.initialiser().scaled(residualScale), seed.split("to_out")));
     }
 
     /// What this was made from.

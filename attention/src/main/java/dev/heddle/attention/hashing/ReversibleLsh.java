@@ -108,9 +108,7 @@ public final class ReversibleLsh extends Module {
             Feeding g = feeding.get(l);
             Tensor given = l < rotations.size() ? rotations.get(l) : null;
             UnaryOperator<Tensor> attend = x -> f.forward(x, given);
-            blocks.add(
-                    new Reversible.Block(
-                            new Reversible.Branch(f, attend), new Reversible.Branch(g, g::forward)));
+            blocks.add(new Reversible.Block(new Reversible.Branch(f, attend), new Reversible.Branch(g, g::forward)));
         }
         return blocks;
     }
@@ -124,8 +122,7 @@ public final class ReversibleLsh extends Module {
     Tensor forward(Tensor x, List<@Nullable Tensor> rotations) {
         List<Reversible.Block> blocks = blocks(rotations);
         Reversible.Streams start = new Reversible.Streams(x, x);
-        Reversible.Streams end =
-                spec.recomputing ? Reversible.run(blocks, start) : Reversible.runPlain(blocks, start);
+        Reversible.Streams end = spec.recomputing ? Reversible.run(blocks, start) : Reversible.runPlain(blocks, start);
         return Arithmetic.scale(Arithmetic.add(end.first(), end.second()), 0.5);
     }
 
@@ -142,8 +139,7 @@ public final class ReversibleLsh extends Module {
     /// Multiply-adds of a forward pass over one sequence.
     public long multiplyAdds(int length) {
         return spec.depth
-                * (attending.getFirst().layer.multiplyAdds(length)
-                        + length * feeding.getFirst().layer.multiplyAdds());
+                * (attending.getFirst().layer.multiplyAdds(length) + length * feeding.getFirst().layer.multiplyAdds());
     }
 
     /// The share of [#multiplyAdds] that the kernel may add to fill up its tiles.

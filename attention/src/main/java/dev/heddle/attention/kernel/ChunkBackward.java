@@ -164,19 +164,19 @@ final class ChunkBackward {
         int columns = Lanes.padded(tiles.count(tile));
         Arrays.fill(p, 0);
         Arrays.fill(dt, 0);
+        TileProducts.multiply(queries, 0, width, tiles.keyColumns(tile), TILE * 4L, p, 0, TILE, rows, columns, width);
         TileProducts.multiply(
-                queries, 0, width, 1, tiles.keyColumns(tile), TILE * 4L, p, 0, TILE, rows, columns, width);
-        TileProducts.multiply(
-                outputs, 0, width, 1, tiles.valueColumns(tile), TILE * 4L, dt, 0, TILE, rows, columns, width);
+                outputs, 0, width, tiles.valueColumns(tile), TILE * 4L, dt, 0, TILE, rows, columns, width);
         for (int r = 0; r < rows; r++) {
             pairs(chunks, head, r, tile);
         }
         int depth = tiles.count(tile);
         int keyRows = (depth + PANEL - 1) / PANEL * PANEL;
         int at = tile * ChunkTiles.KEY_ROWS * padded;
-        tiles.product(tiles.isFinite(tile), dt, 0, TILE, 1, tiles.keyRows(tile), dq, dqAt, rows, depth);
-        tiles.product(finite, p, 0, 1, TILE, outputRows.address(), dv, at, keyRows, tiles.size);
-        tiles.product(finite, dt, 0, 1, TILE, queryRows.address(), dk, at, keyRows, tiles.size);
+        TileProducts.multiplyRows(
+                tiles.isFinite(tile), dt, 0, false, tiles.keyRows(tile), padded, dq, dqAt, rows, depth);
+        TileProducts.multiplyRows(finite, p, 0, true, outputRows.address(), padded, dv, at, keyRows, tiles.size);
+        TileProducts.multiplyRows(finite, dt, 0, true, queryRows.address(), padded, dk, at, keyRows, tiles.size);
     }
 
     /// From scores and probability gradients to probabilities and score gradients, for one query.

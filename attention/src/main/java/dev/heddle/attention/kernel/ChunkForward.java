@@ -65,7 +65,7 @@ final class ChunkForward {
         int columns = Lanes.padded(depth);
         Arrays.fill(scores, 0, rows * TILE, 0);
         TileProducts.multiply(
-                queries, 0, width, 1, tiles.keyColumns(tile), TILE * 4L, scores, 0, TILE, rows, columns, width);
+                queries, 0, width, tiles.keyColumns(tile), TILE * 4L, scores, 0, TILE, rows, columns, width);
         for (int r = 0; r < rows; r++) {
             tiles.correct(chunks, head, r, tile, scores);
             if (tiles.bits[r] != -1L) {
@@ -73,7 +73,8 @@ final class ChunkForward {
             }
         }
         softmax.add(scores, 0, rows, 0, columns);
-        tiles.product(tiles.isFinite(tile), scores, 0, TILE, 1, tiles.valueRows(tile), softmax.values, 0, rows, depth);
+        TileProducts.multiplyRows(
+                tiles.isFinite(tile), scores, 0, false, tiles.valueRows(tile), padded, softmax.values, 0, rows, depth);
         return (long) rows * ((long) columns * width + (long) depth * padded);
     }
 

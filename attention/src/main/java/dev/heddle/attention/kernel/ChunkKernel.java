@@ -17,6 +17,5 @@ interface ChunkKernel {
     ///
     /// @param dy the gradient at `y`
     /// @param dqk overwritten, as is `dv`
-    void backward(
-            SortedChunks chunks, Heads qk, Heads v, int width, Heads y, long lse, Heads dy, Heads dqk, Heads dv);
+    void backward(SortedChunks chunks, Heads qk, Heads v, int width, Heads y, long lse, Heads dy, Heads dqk, Heads dv);
 }

@@ -201,18 +201,4 @@ final class ChunkTiles {
             RowMath.readScaled(rows.vector(head, queries[r], 0), scale, scaled, r * width, width);
         }
     }
-
-    /// `C[r, :] += Σ_p A[r, p]·B[p, :]` with rows of padded width in `B` and `C`. Where `B` holds NaN or infinity, zeros of
-    /// `A` must not meet it.
-    ///
-    /// @param finite whether `B` is free of them
-    /// @param count rows of `C`, whole panels
-    void product(
-            boolean finite, float[] a, int a0, int aRow, int aStep, long b, float[] c, int c0, int count, int depth) {
-        if (finite) {
-            TileProducts.multiply(a, a0, aRow, aStep, b, padded * 4L, c, c0, padded, count, padded, depth);
-        } else {
-            TileProducts.multiplySkippingZeros(a, a0, aRow, aStep, b, padded * 4L, c, c0, padded, count, padded, depth);
-        }
-    }
 }

@@ -92,6 +92,34 @@ final class TileProducts {
         }
     }
 
+    /// `C[r, :] += Σ_p A[r, p]·B[p, :]`, with rows of the same width in `B` and `C`, for whole panels of rows or, transposed,
+    /// of columns of a tile of scores.
+    ///
+    /// @param finite whether `B` is free of NaN and infinity; where it is not, zeros of `A` must not meet it
+    /// @param ofColumns whether `A[r, p]` is at `a0 + p·TILE + r`, rather than at `a0 + r·TILE + p`
+    static void multiplyRows(
+            boolean finite,
+            float[] a,
+            int a0,
+            boolean ofColumns,
+            long b,
+            int columns,
+            float[] c,
+            int c0,
+            int rows,
+            int depth) {
+        int tile = PackedTiles.TILE;
+        if (!finite) {
+            int row = ofColumns ? 1 : tile;
+            int step = ofColumns ? tile : 1;
+            multiplySkippingZeros(a, a0, row, step, b, columns * 4L, c, c0, columns, rows, columns, depth);
+        } else if (ofColumns) {
+            TransposedTileProducts.multiply(a, a0, b, columns * 4L, c, c0, columns, rows, columns, depth);
+        } else {
+            multiply(a, a0, tile, b, columns * 4L, c, c0, columns, rows, columns, depth);
+        }
+    }
+
     /// Six rows by one vector.
     private static void one(float[] a, int at, int aRow, long b, long bStep, float[] c, int c0, int cRow, int depth) {
         int r0 = c0;

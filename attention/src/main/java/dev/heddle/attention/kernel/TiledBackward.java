@@ -385,7 +385,7 @@ final class TiledBackward {
             if (seen != 0) {
                 int from = Long.numberOfTrailingZeros(seen);
                 int depth = TILE - Long.numberOfLeadingZeros(seen) - from;
-                product(
+                TileProducts.multiplyRows(
                         keyRows.finite(b, g, tile),
                         w.dt,
                         r * TILE + from,
@@ -394,6 +394,7 @@ final class TiledBackward {
                         paddedWidth,
                         w.dq,
                         r * paddedWidth,
+                        PANEL,
                         depth);
                 done += (long) PANEL * depth * paddedWidth;
             }
@@ -402,7 +403,7 @@ final class TiledBackward {
             int from = w.bits.firstQuery(j, rows);
             if (from < rows) {
                 int depth = w.bits.lastQuery(j, rows) + 1 - from;
-                product(
+                TileProducts.multiplyRows(
                         w.finiteOutputs,
                         w.p,
                         from * TILE + j,
@@ -411,8 +412,9 @@ final class TiledBackward {
                         paddedValueWidth,
                         w.dv,
                         (slot * KEY_ROWS + j) * paddedValueWidth,
+                        PANEL,
                         depth);
-                product(
+                TileProducts.multiplyRows(
                         w.finiteQueries,
                         w.dt,
                         from * TILE + j,
@@ -421,35 +423,12 @@ final class TiledBackward {
                         paddedWidth,
                         w.dk,
                         (slot * KEY_ROWS + j) * paddedWidth,
+                        PANEL,
                         depth);
                 done += (long) PANEL * depth * (paddedWidth + paddedValueWidth);
             }
         }
         return done;
-    }
-
-    /// One panel's product, of rows of `a` or of its columns. Where `B` holds NaN or infinity, zeros of `A` must not meet
-    /// it.
-    private static void product(
-            boolean finite,
-            float[] a,
-            int at,
-            boolean ofColumns,
-            long rows,
-            int columns,
-            float[] c,
-            int c0,
-            int depth) {
-        if (!finite) {
-            int row = ofColumns ? 1 : TILE;
-            int step = ofColumns ? TILE : 1;
-            TileProducts.multiplySkippingZeros(
-                    a, at, row, step, rows, columns * 4L, c, c0, columns, PANEL, columns, depth);
-        } else if (ofColumns) {
-            TransposedTileProducts.multiply(a, at, rows, columns * 4L, c, c0, columns, PANEL, columns, depth);
-        } else {
-            TileProducts.multiply(a, at, TILE, rows, columns * 4L, c, c0, columns, PANEL, columns, depth);
-        }
     }
 
     private void writeKeys(Work w, int b, int g, int t0, int t1) {

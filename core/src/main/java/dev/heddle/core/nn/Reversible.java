@@ -139,8 +139,7 @@ public final class Reversible {
         private void change(Streams streams, double sign) {
             try (Scope _ = Scope.open()) {
                 Tensor source = source(streams).detach();
-                Tensor change =
-                        Autograd.inference(() -> work.first(() -> branch.function.apply(source)));
+                Tensor change = Autograd.inference(() -> work.first(() -> branch.function.apply(source)));
                 accumulate(change, sign, target(streams));
             }
         }
@@ -179,8 +178,7 @@ public final class Reversible {
         private void back(Step step) {
             try (Scope _ = Scope.open()) {
                 Tensor source = Autograd.variable(step.source(streams));
-                Tensor change =
-                        Autograd.recording(() -> step.work.again(() -> step.branch.function.apply(source)));
+                Tensor change = Autograd.recording(() -> step.work.again(() -> step.branch.function.apply(source)));
                 List<Tensor> own = new ArrayList<>(List.of(source));
                 own.addAll(step.branch.variables());
                 Gradients gradients = Autograd.gradients(List.of(change), List.of(step.target(slopes)), own);
