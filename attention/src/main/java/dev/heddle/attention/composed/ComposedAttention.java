@@ -240,6 +240,7 @@ public final class ComposedAttention extends TokenMixer {
     }
 
     /// True if tokens can be fed one by one.
+    @Override
     public boolean isRecurrent() {
         return spec.causal;
     }
@@ -253,7 +254,7 @@ public final class ComposedAttention extends TokenMixer {
     private long perToken() {
         int sides = (spec.queryWise ? 1 : 0) + (spec.keyWise ? 1 : 0);
         long projections = wq.multiplyAdds() + wk.multiplyAdds() + wv.multiplyAdds() + wo.multiplyAdds();
-        return projections + stages() * sides * dynamic.multiplyAdds();
+        return projections + (long) stages() * sides * dynamic.multiplyAdds();
     }
 
     private int stages() {

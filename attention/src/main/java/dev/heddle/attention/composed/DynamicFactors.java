@@ -89,7 +89,7 @@ final class DynamicFactors extends Module {
     /// The multiply-adds of [#of] for one token.
     long multiplyAdds() {
         long heads = spec.heads;
-        long lowRank = spec.dynamic ? (long) hidden * (width + 2 * spec.rank * heads) : 0;
+        long lowRank = spec.dynamic ? (long) hidden * (width + 2L * spec.rank * heads) : 0;
         return lowRank + (spec.gate ? heads * width : 0);
     }
 }

@@ -59,7 +59,7 @@ final class VectorMixing implements Mixing {
         long queryRow = 4L * p.heads();
         long keyRow = p.heads() * lane;
         int rank = p.rank();
-        start(p, a, query + 2 * rank * queryRow, key + 2 * rank * keyRow, out, n);
+        start(p, a, query + 2L * rank * queryRow, key + 2L * rank * keyRow, out, n);
         for (int r = 0; r < rank; r++) {
             int w2 = rank + r;
             project(a, head, p.heads(), query + r * queryRow, key + r * keyRow, lane, sums, n);
@@ -72,7 +72,7 @@ final class VectorMixing implements Mixing {
         long head = 4 * p.headStride();
         for (int h = 0; h < p.heads(); h++) {
             if (p.gated()) {
-                long gates = key + h * 4 * p.keyStride();
+                long gates = key + h * 4L * p.keyStride();
                 gate(a + h * head, 1 + Native.getFloat(query + 4L * h), gates, out + h * head, n);
             } else {
                 Native.copy(a + h * head, out + h * head, 4L * n);

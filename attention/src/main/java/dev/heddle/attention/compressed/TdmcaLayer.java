@@ -45,6 +45,7 @@ public abstract sealed class TdmcaLayer extends TokenMixer permits LocalBlockAtt
     public abstract AttentionPattern pattern(int length);
 
     /// True if tokens can be fed one by one.
+    @Override
     public abstract boolean isRecurrent();
 
     /// Multiply-adds of everything but scores and values.

@@ -279,6 +279,7 @@ public final class LatentAttention extends TokenMixer {
     }
 
     /// True if tokens can be fed one by one: the pattern provably lets no query see a later key.
+    @Override
     public boolean isRecurrent() {
         return spec.pattern.isCausal(spec.heads);
     }
