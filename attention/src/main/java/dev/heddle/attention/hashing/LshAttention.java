@@ -2,7 +2,7 @@ package dev.heddle.attention.hashing;
 
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.TokenMixer;
-import dev.heddle.attention.kernel.AttentionOptions.Layout;
+import dev.heddle.attention.kernel.AttentionOptions;
 import dev.heddle.attention.kernel.ChunkedAttention;
 import dev.heddle.attention.kernel.SortedChunks;
 import dev.heddle.attention.kernel.TiledWork;
@@ -10,6 +10,7 @@ import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.nn.Dense;
 import dev.heddle.core.nn.Recomputation;
+import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
@@ -99,14 +100,14 @@ public final class LshAttention extends TokenMixer {
                                         tokens.length(),
                                         rotations,
                                         tokens.mask(keyMask),
-                                        Layout.TOKEN_MAJOR,
+                                        AttentionOptions.Layout.TOKEN_MAJOR,
                                         seed));
-        Tensor y = tokens.cut(ChunkedAttention.attend(qk, v, chunks, Layout.TOKEN_MAJOR));
-        return toOut.forward(dev.heddle.core.ops.Layout.reshape(y, x.shape()));
+        Tensor y = tokens.cut(ChunkedAttention.attend(qk, v, chunks, AttentionOptions.Layout.TOKEN_MAJOR));
+        return toOut.forward(Layout.reshape(y, x.shape()));
     }
 
     private Tensor heads(Tensor x) {
-        return dev.heddle.core.ops.Layout.reshape(x, Shape.of(x.dim(0), x.dim(1), spec.heads(), headWidth));
+        return Layout.reshape(x, Shape.of(x.dim(0), x.dim(1), spec.heads(), headWidth));
     }
 
     /// False: see above.
