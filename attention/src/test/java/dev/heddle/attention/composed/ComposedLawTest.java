@@ -174,7 +174,7 @@ class ComposedLawTest {
     private static double merged(Composition stage, int token, int n, int m) {
         Tensor f = stage.byQuery();
         int rows = stage.rows();
-        double sum = n == m ? f.at(((long) token * rows + 2 * stage.rank()) * H + n) : 0;
+        double sum = n == m ? f.at(((long) token * rows + 2L * stage.rank()) * H + n) : 0;
         for (int r = 0; r < stage.rank(); r++) {
             sum += f.at(((long) token * rows + r) * H + n) * f.at(((long) token * rows + stage.rank() + r) * H + m);
         }

@@ -100,7 +100,7 @@ class TdmcaTest {
                 double sum = b.at(out);
                 for (int in = 0; in < part; in++) {
                     for (int t = 0; t < f; t++) {
-                        double token = x.at(((long) block * f + t) * D + out / part * part + in);
+                        double token = x.at(((long) block * f + t) * D + (long) (out / part) * part + in);
                         sum += w.at(((long) out * part + in) * f + t) * token;
                     }
                 }
@@ -190,7 +190,7 @@ class TdmcaTest {
                     for (int in = 0; in < D; in++) {
                         for (int t = 0; t < f; t++) {
                             double w = weight(layer, "compress.weight").at(((long) out * D + in) * f + t);
-                            sum += w * x.at(((long) b * x.dim(1) + c * f + t) * D + in);
+                            sum += w * x.at(((long) b * x.dim(1) + (long) c * f + t) * D + in);
                         }
                     }
                     memory[(b * (n + 1) + c + 1) * D + out] = sum;
