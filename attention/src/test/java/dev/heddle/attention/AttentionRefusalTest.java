@@ -25,7 +25,7 @@ import java.util.List;
 import java.util.Map;
 
 class AttentionRefusalTest {
-    private static final Catalog CATALOG = Catalog.of(List.of(new AttentionCatalog()));
+    private static final Catalog CATALOG = Catalog.load();
     private static final Tensor X = Tensors.random("x", 2, 7, 12);
 
     @Test
