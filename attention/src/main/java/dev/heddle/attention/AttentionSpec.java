@@ -204,6 +204,12 @@ public final class AttentionSpec implements TokenMixer.Factory {
         return pattern;
     }
 
+    /// True with a position on queries and keys or on the scores.
+    @Override
+    public boolean knowsPositions() {
+        return position != null || scorePosition != null;
+    }
+
     boolean isCross() {
         return contextWidth.isPresent();
     }

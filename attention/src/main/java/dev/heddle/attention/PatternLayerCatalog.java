@@ -97,6 +97,7 @@ public final class PatternLayerCatalog implements CatalogProvider {
 
     private static Variant.Builder line(String id, Function<Config, AttentionPattern> pattern) {
         return Variant.of(id, "attention")
+                .sparse()
                 .forms(Form.Kind.CHUNKWISE, Form.Kind.RECURRENT)
                 .factory((config, seed) -> build(config, pattern.apply(config), seed));
     }

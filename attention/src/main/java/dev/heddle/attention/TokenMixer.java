@@ -52,5 +52,11 @@ public abstract class TokenMixer extends Module {
     public interface Factory extends StackPart {
         /// @param residualScale factor on the initial deviation of the projection that feeds the residual stream
         TokenMixer create(int width, double residualScale, Seed seed);
+
+        /// True if the mixer tells positions apart by itself, through a position encoding or a recurrence of its own. Where
+        /// it does not, a stack has to say where tokens are.
+        default boolean knowsPositions() {
+            return false;
+        }
     }
 }

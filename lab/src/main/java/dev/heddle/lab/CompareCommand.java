@@ -25,8 +25,9 @@ import java.util.List;
         name = "compare",
         description = {
             "Train variants side by side on real text and show how they do.",
-            "Each is one changed choice in the same small stack (multi-head attention, rotary positions, SwiGLU). DIR"
-                    + " gets report.html, results.json and the plots."
+            "Each is one changed choice in the same small stack (multi-head attention, rotary positions, SwiGLU). Mixers"
+                    + " that bring no position and cannot rotate get sinusoidal ones. DIR gets report.html, results.json"
+                    + " and the plots."
         },
         sortOptions = false,
         mixinStandardHelpOptions = true)

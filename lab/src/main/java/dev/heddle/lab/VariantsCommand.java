@@ -65,6 +65,7 @@ final class VariantsCommand implements Runnable {
         map.put("family", variant.family());
         map.put("summary", variant.summary());
         map.put("source", variant.source());
+        map.put("sparse", variant.isSparse());
         map.put("forms", variant.forms().stream().map(VariantsCommand::name).toList());
         map.put("config", variant.schema().keys().stream().map(VariantsCommand::toMap).toList());
         return map;

@@ -118,8 +118,30 @@ class CompareCommandTest {
         JsonNode settings = report.get("provenance").get("settings");
         assertThat(settings.get("context").asInt()).isEqualTo(16);
         assertThat(settings.get("batch").asInt()).isEqualTo(Suite.PATTERNS.batch());
-        assertThat(report.get("results").findValuesAsText("variant")).startsWith("mha").contains("local");
+        assertThat(report.get("results").findValuesAsText("variant"))
+                .startsWith("mha")
+                .contains("local", "longformer", "longnet-dilated", "t-dmca", "reformer", "block-sparse");
+        for (JsonNode result : report.get("results")) {
+            String variant = result.get("variant").asText();
+            assertThat(result.get("pairs").isNull()).as(variant).isEqualTo(variant.equals("reformer"));
+            assertThat(result.get("validationLoss").asDouble()).as(variant).isFinite().isLessThan(20);
+        }
         assertThat(report.get("results").findValuesAsText("variant")).doesNotContain("gqa", "rope", "flash");
+    }
+
+    @Test
+    void theStackSaysWhichPositionItGave() throws IOException {
+        JsonNode results = new ObjectMapper().readTree(compare("mla,dcmha,longformer", "--json").out()).get("results");
+        assertThat(results.findValuesAsText("stack"))
+                .containsExactly(
+                        "mla · own position · glu", "dcmha · own position · glu", "longformer · sinusoidal · glu");
+    }
+
+    // Segments of 4, 8 and 16: the state is empty whenever the longest ends, but room for it there must be.
+    @Test
+    void aStateThatForgetsIsMeasuredWhereItIsLargest() throws IOException {
+        JsonNode results = new ObjectMapper().readTree(compare("longnet-dilated", "--json").out()).get("results");
+        assertThat(results.get(0).get("cacheBytesPerToken").asDouble()).isEqualTo(15 * 2 * 16 * 4 / 16.0);
     }
 
     @Test
@@ -141,6 +163,7 @@ class CompareCommandTest {
     @ParameterizedTest
     @CsvSource({
         "mha;mqqa,'',nearest",
+        "longformer+rope,'',needs attention",
         "gpt-decoder,'',decoder stack",
         "mha,--heads 3,heads",
         "mha,--context 5000,context",

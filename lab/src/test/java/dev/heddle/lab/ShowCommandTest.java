@@ -98,6 +98,13 @@ class ShowCommandTest {
     }
 
     @Test
+    void windowsOfLongformerDifferByHead() {
+        Run run = show("longformer", "--n", "16", "--set", "window=2", "num_heads=2", "dilation=[1,3]");
+        assertThat(run.err()).isEmpty();
+        assertThat(run.out()).contains("Pairs of head 0", "Pairs of head 1", "Reach of all heads");
+    }
+
+    @Test
     void thePictureSaysInsideHowItWasMade() throws IOException {
         show("local", "--set", "window=3", "--head", "1");
         assertThat(new String(Files.readAllBytes(picture()), StandardCharsets.ISO_8859_1))
@@ -126,6 +133,9 @@ class ShowCommandTest {
                 "local --set windw=3 | local: config key 'windw' is not known; the nearest is 'window'",
                 "local --set window=-3 | window: -3 is negative",
                 "local --set window | KEY=VALUE",
+                "local --set window={ | window: ",
+                "local --set window=[1 | window: ",
+                "reformer | show: 'reformer' has no pattern",
                 "local --n many | 'many'",
             })
     void whatCannotBeShownIsOneLineAndTwo(String arguments, String message) {

@@ -13,7 +13,6 @@ import dev.heddle.core.tensor.Seed;
 import dev.heddle.mlp.Glu;
 import dev.heddle.positional.EmbeddingPosition;
 import dev.heddle.positional.QueryKeyPosition;
-import dev.heddle.positional.Rope;
 import dev.heddle.positional.ScorePosition;
 
 import java.util.LinkedHashMap;
@@ -22,6 +21,9 @@ import java.util.Map;
 
 /// A Llama-like stack in which catalogue variants take the place of its own choices, so that variants are compared with
 /// all else equal: multi-head attention, rotary positions, SwiGLU, RMS norm, tied embedding.
+///
+/// Rotary positions are for attention. A mixer of another kind brings its own position, and one that has none
+/// ([TokenMixer.Factory#knowsPositions]) gets sines and cosines on the embedding.
 ///
 /// @param vocabulary number of tokens V
 /// @param width model width D
@@ -43,7 +45,7 @@ public record StackConfig(
     /// The id of its recipes.
     public static final String ID = "decoder-stack";
 
-    private static final double ROPE_BASE = 10_000;
+    private static final String OWN_POSITION = "own position";
 
     public StackConfig {
         variants = List.copyOf(variants);
@@ -95,7 +97,8 @@ public record StackConfig(
     ///
     /// @throws ConfigException if a variant is unknown or no choice of a stack, or a size makes no sense
     public DecoderStack build(Seed seed) {
-        List<StackPart> parts = parts(Catalog.load());
+        Catalog catalog = Catalog.load();
+        List<StackPart> parts = parts(catalog);
         DecoderStackBuilder builder =
                 DecoderStack.builder()
                         .vocabulary(vocabulary)
@@ -105,32 +108,34 @@ public record StackConfig(
                         .feedForward(Glu.swiglu(hidden))
                         .dropout(dropout);
         parts.forEach(builder::with);
-        if (rotates(parts)) {
-            builder.with(Rope.base(ROPE_BASE));
+        String position = usualPosition(parts);
+        if (parts.stream().noneMatch(StackConfig::isPosition) && !position.equals(OWN_POSITION)) {
+            builder.with(part(catalog, position));
         }
         return builder.build(seed);
     }
 
     /// The ids of what the stack is made of, by the family of the catalogue that each is a choice of: two configurations
-    /// of the same choices and sizes are the same model.
+    /// of the same choices and sizes are the same model. Instead of a position's id there may be "own position".
     ///
     /// @throws ConfigException if a variant is unknown or no choice of a stack
     public Map<String, String> choices() {
         Catalog catalog = Catalog.load();
         Map<String, String> choices = new LinkedHashMap<>();
         choices.put("attention", "mha");
-        choices.put("position", rotates(parts(catalog)) ? "rope" : "nope");
+        choices.put("position", usualPosition(parts(catalog)));
         choices.put("feed-forward", "glu");
         variants.forEach(id -> choices.put(catalog.variant(id).family(), id));
         return choices;
     }
 
-    // Mixers other than attention know the order of tokens by themselves.
-    private static boolean rotates(List<StackPart> parts) {
-        boolean attends =
-                parts.stream().noneMatch(TokenMixer.Factory.class::isInstance)
-                        || parts.stream().anyMatch(AttentionSpec.class::isInstance);
-        return attends && parts.stream().noneMatch(StackConfig::isPosition);
+    // Where none is chosen.
+    private static String usualPosition(List<StackPart> parts) {
+        List<StackPart> mixers = parts.stream().filter(TokenMixer.Factory.class::isInstance).toList();
+        if (mixers.isEmpty() || mixers.getLast() instanceof AttentionSpec) {
+            return "rope";
+        }
+        return ((TokenMixer.Factory) mixers.getLast()).knowsPositions() ? OWN_POSITION : "sinusoidal";
     }
 
     private static boolean isPosition(StackPart part) {

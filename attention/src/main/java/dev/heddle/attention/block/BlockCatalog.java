@@ -23,6 +23,7 @@ public final class BlockCatalog implements CatalogProvider {
 
     private static Variant blockSparse() {
         return Variant.of("block-sparse", "attention")
+                .sparse()
                 .summary("Block-sparse attention: any layout of blocks, and DeepSpeed's rules to make one")
                 .source("microsoft/DeepSpeed, deepspeed/ops/sparse_attention")
                 .schema(blockSparseSchema())
@@ -85,6 +86,7 @@ public final class BlockCatalog implements CatalogProvider {
 
     private static Variant bigBird() {
         return Variant.of("bigbird", "attention")
+                .sparse()
                 .summary("BigBird: a window of blocks, random blocks and global blocks or tokens")
                 .source("arXiv 2007.14062; google-research/bigbird, bigbird/core/attention.py")
                 .schema(BigBird.schema())
@@ -108,6 +110,7 @@ public final class BlockCatalog implements CatalogProvider {
 
     private static Variant sparseTransformer() {
         return Variant.of("sparse-transformer", "attention")
+                .sparse()
                 .summary("Sparse Transformer: strided and fixed factorised patterns, about N·sqrt(N) pairs")
                 .source("arXiv 1904.10509; openai/sparse_attention, attention.py")
                 .schema(SparseTransformer.schema())

@@ -20,6 +20,7 @@ public final class ClusteredCatalog implements CatalogProvider {
     public List<Variant> variants() {
         return List.of(
                 Variant.of("clustered", "attention")
+                        .sparse()
                         .summary("Clustered attention: queries that are alike attend together, exactly to the top keys")
                         .source("arXiv 2007.04825; idiap/fast-transformers")
                         .schema(schema())

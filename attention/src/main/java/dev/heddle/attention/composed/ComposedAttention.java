@@ -26,6 +26,8 @@ import dev.heddle.positional.QueryKeyPosition;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.OptionalLong;
+
 /// Dynamically composable multi-head attention: before and after the softmax the H scores of every query–key pair are
 /// mixed by a matrix that depends on the query token and on the key token.
 ///
@@ -249,6 +251,11 @@ public final class ComposedAttention extends TokenMixer {
     @Override
     public long multiplyAdds(int length) {
         return length * perToken() + window.pairs(0, length, length) * perPair();
+    }
+
+    @Override
+    public OptionalLong scoredPairs(int length) {
+        return OptionalLong.of(spec.heads * window.pairs(0, length, length));
     }
 
     private long perToken() {

@@ -194,6 +194,12 @@ public final class ComposedSpec implements TokenMixer.Factory {
         return new Window(left, causal ? 0 : Window.UNLIMITED, 1);
     }
 
+    /// True with a position on queries and keys.
+    @Override
+    public boolean knowsPositions() {
+        return position != null;
+    }
+
     /// Whether mixing depends on the tokens at all.
     boolean dependsOnTokens() {
         return (dynamic || gate) && (queryWise || keyWise);

@@ -32,6 +32,7 @@ public final class CompressedCatalog implements CatalogProvider {
     public List<Variant> variants() {
         return List.of(
                 Variant.of("t-dmca", "attention")
+                        .sparse()
                         .summary(
                                 "T-DMCA's layers: attention within blocks, and over a memory compressed by convolution")
                         .source("arXiv 1801.10198; tensor2tensor common_attention.py; lucidrains")

@@ -11,6 +11,8 @@ import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
 
+import java.util.OptionalLong;
+
 /// A layer of the Transformer decoder with memory-compressed attention: H heads whose queries see columns, which are
 /// tokens or compressed blocks of them, by a pattern.
 ///
@@ -76,6 +78,12 @@ public abstract sealed class TdmcaLayer extends TokenMixer permits LocalBlockAtt
     /// Allowed pairs of one head.
     public final long pairs(int length) {
         return pattern(length).pairs(0, length, columns(length));
+    }
+
+    /// Pairs of queries and columns.
+    @Override
+    public final OptionalLong scoredPairs(int length) {
+        return OptionalLong.of(heads * pairs(length));
     }
 
     @Override

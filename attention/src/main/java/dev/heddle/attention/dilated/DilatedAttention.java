@@ -26,6 +26,7 @@ import dev.heddle.core.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.stream.Stream;
 
 /// LongNet's attention: for each pair `(w, r)` attention `(O_n, lse_n)` among every r-th position of a segment of w
@@ -188,6 +189,18 @@ public final class DilatedAttention extends TokenMixer {
     /// The first position that a query at `position` or later may see: where the oldest current segment begins.
     private int firstSeen(int position) {
         return patterns.stream().mapToInt(pattern -> position - position % pattern.segment()).min().orElseThrow();
+    }
+
+    /// True if tokens can be fed one by one.
+    @Override
+    public boolean isRecurrent() {
+        return spec.causal();
+    }
+
+    /// Those of all pairs `(w, r)`: a key that is kept by several is scored once for each.
+    @Override
+    public OptionalLong scoredPairs(int length) {
+        return OptionalLong.of(pairs(length));
     }
 
     @Override

@@ -20,6 +20,7 @@ public final class DilatedCatalog implements CatalogProvider {
     public List<Variant> variants() {
         return List.of(
                 Variant.of("longnet-dilated", "attention")
+                        .sparse()
                         .summary(
                                 "LongNet's dilated attention: the longer the segment, the fewer of its tokens are seen")
                         .source("arXiv 2307.02486; microsoft/torchscale, dilated_attention.py")

@@ -18,6 +18,7 @@ public final class GlobalAttentionCatalog implements CatalogProvider {
     public List<Variant> variants() {
         return List.of(
                 Variant.of("longformer", "attention")
+                        .sparse()
                         .summary("Longformer: a window, dilated by head, and a few tokens that see and are seen by all")
                         .source("arXiv 2004.05150; allenai/longformer, longformer.py")
                         .schema(

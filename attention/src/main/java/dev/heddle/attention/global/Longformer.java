@@ -26,6 +26,7 @@ import dev.heddle.core.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
+import java.util.OptionalLong;
 
 /// Longformer's attention: a token sees the neighbours in its head's window and all global tokens, in one softmax; a
 /// global token sees every token, through projections of its own.
@@ -194,6 +195,19 @@ public final class Longformer extends TokenMixer {
         return new Step(finish(near.y()), all.forgetBefore((int) Math.max(0, all.length() - held())));
     }
 
+    /// True if tokens can be fed one by one.
+    @Override
+    public boolean isRecurrent() {
+        return spec.causal();
+    }
+
+    /// Without global tokens.
+    @Override
+    public OptionalLong scoredPairs(int length) {
+        return OptionalLong.of(pairs(length, new int[0]));
+    }
+
+    /// Without global tokens.
     @Override
     public long multiplyAdds(int length) {
         return multiplyAdds(length, new int[0]);

@@ -2,11 +2,12 @@ package dev.heddle.attention.global;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.heddle.attention.PatternSubject;
 import dev.heddle.attention.Stepwise;
+import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.LazyOutputs;
-import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.nn.Module;
@@ -22,8 +23,20 @@ import java.util.stream.IntStream;
 
 /// [Longformer] as the catalogue knows it: inputs `x`, `global_mask`, `key_mask`; outputs `y` and, when asked for, which
 /// pairs were allowed, `mask` `[B, H, N, N]`, and how many, `pairs` `[B, H]`.
-record LongformerSubject(Longformer attention) implements Subject {
+///
+/// The pattern that it shows is that of the windows: which tokens are global comes with the text.
+record LongformerSubject(Longformer attention) implements PatternSubject {
     private static final String GLOBAL = "_global.";
+
+    @Override
+    public AttentionPattern pattern(int length) {
+        return attention.spec().windows();
+    }
+
+    @Override
+    public int heads() {
+        return attention.spec().heads();
+    }
 
     @Override
     public Module module() {

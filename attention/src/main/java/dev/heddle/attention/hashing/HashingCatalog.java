@@ -25,6 +25,7 @@ public final class HashingCatalog implements CatalogProvider {
 
     private static Variant reformer() {
         return Variant.of("reformer", "attention")
+                .sparse()
                 .summary(
                         "LSH attention: shared queries and keys, sorted by hash, attend to their neighbours in that order")
                 .source("arXiv 2001.04451; lucidrains/reformer-pytorch")

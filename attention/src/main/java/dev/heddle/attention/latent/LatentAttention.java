@@ -23,6 +23,7 @@ import dev.heddle.positional.Rope;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 
 /// Multi-head latent attention: the keys and values of all heads are linear in one small latent of a token, and only that
@@ -287,6 +288,11 @@ public final class LatentAttention extends TokenMixer {
     @Override
     public long multiplyAdds(int length) {
         return sizes.expanded(length, length, pairs(length));
+    }
+
+    @Override
+    public OptionalLong scoredPairs(int length) {
+        return OptionalLong.of(pairs(length));
     }
 
     private long pairs(int length) {

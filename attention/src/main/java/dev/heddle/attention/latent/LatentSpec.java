@@ -119,6 +119,12 @@ public final class LatentSpec implements TokenMixer.Factory {
         return pattern;
     }
 
+    /// True: a part of every query and key rotates.
+    @Override
+    public boolean knowsPositions() {
+        return true;
+    }
+
     /// The longest sequence in tokens that the positions are made for.
     public int longest() {
         return longContext == null ? Integer.MAX_VALUE : longContext.maxLength();

@@ -55,6 +55,11 @@ public final class Variant {
         return facts.forms;
     }
 
+    /// True if a query scores only some of the keys that it could see: what this saves is the point of the variant.
+    public boolean isSparse() {
+        return facts.sparse;
+    }
+
     /// Small configurations that between them reach every option: the suite, the audit and benchmarks run each.
     public List<Config> examples() {
         return facts.examples;
@@ -79,6 +84,7 @@ public final class Variant {
         private String summary = "";
         private String source = "";
         private Schema schema = Schema.builder().build();
+        private boolean sparse;
         private Set<Form.Kind> forms = EnumSet.of(Form.Kind.PARALLEL);
         private BiFunction<Config, Seed, Subject> factory;
         private Function<StackSizes, @Nullable StackPart> part = sizes -> null;
@@ -105,6 +111,12 @@ public final class Variant {
 
         public Builder schema(Schema.Builder keys) {
             this.schema = keys.build();
+            return this;
+        }
+
+        /// Says that a query scores only some of the keys that it could see.
+        public Builder sparse() {
+            this.sparse = true;
             return this;
         }
 

@@ -43,7 +43,8 @@ final class Charts {
                                 "Peak memory of reading a prompt, without parameters",
                                 "MiB",
                                 point -> point.peakBytes() / MEBI),
-                        byLength(results, "cache", "Decode state after a prompt", "MiB", Charts::cache));
+                        byLength(
+                                results, "cache", "Largest decode state while reading a prompt", "MiB", Charts::cache));
         return charts.stream().filter(chart -> !chart.series().isEmpty()).toList();
     }
 

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /// @param decodeTokensPerSecond generating one token at a time after it, batch 1; null if the model does not go token by
 ///     token
 /// @param peakBytes most tensor memory held at once while reading, parameters not counted
-/// @param cacheBytes what the decode state holds after the prompt; null if there is none
+/// @param cacheBytes the most that the decode state holds on the way through the prompt; null if there is none
 record LengthPoint(
         int context,
         double prefillTokensPerSecond,

@@ -1,17 +1,13 @@
 package dev.heddle.lab.compare;
 
-import dev.heddle.attention.AttentionSpec;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.core.catalog.Catalog;
-import dev.heddle.core.catalog.StackPart;
 import dev.heddle.core.catalog.StackSizes;
 import dev.heddle.core.catalog.Variant;
-import dev.heddle.lab.picture.PatternView;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
 
 /// A comparison that has a name: who takes part, and the sizes at which it tells something.
 public enum Suite {
@@ -21,18 +17,13 @@ public enum Suite {
         public List<String> contenders(Catalog catalog, StackSizes sizes) {
             List<String> names = new ArrayList<>(List.of("mha"));
             for (Variant variant : catalog.variants()) {
-                StackPart part = variant.part(sizes);
-                if (part instanceof TokenMixer.Factory && isSparse(variant)) {
-                    // What takes no rotary positions inside gets the next best: tokens need some.
-                    names.add(part instanceof AttentionSpec ? variant.id() : variant.id() + "+sinusoidal");
+                if (variant.isSparse() && variant.part(sizes) instanceof TokenMixer.Factory) {
+                    names.add(variant.id());
                 }
             }
             return names;
         }
     };
-
-    // These have no pattern to show, one because it differs from text to text, one because keys are sums of tokens.
-    private static final Set<String> WITHOUT_PATTERN = Set.of("reformer", "t-dmca");
 
     private final int context;
     private final int batch;
@@ -42,10 +33,6 @@ public enum Suite {
         this.context = context;
         this.batch = batch;
         this.steps = steps;
-    }
-
-    private static boolean isSparse(Variant variant) {
-        return WITHOUT_PATTERN.contains(variant.id()) || PatternView.isSparse(variant);
     }
 
     /// Who takes part, as names of contenders: whatever the catalogue has of the kind.

@@ -13,19 +13,24 @@ final class SvgChart {
     private static final int WIDTH = 860;
     private static final int HEIGHT = 400;
     private static final int LEFT = 64;
-    private static final int RIGHT = WIDTH - 150;
     private static final int TOP = 14;
     private static final int BOTTOM = HEIGHT - 48;
     private static final int LEGEND_LINE = 21;
+    private static final int LEGEND_MARK = 45;
+    // A generous letter of the legend, so that names fit in whatever font there is.
+    private static final double LEGEND_LETTER = 7.6;
 
     private final Chart chart;
+    private final int right;
     private final Scale x;
     private final Scale y;
     private final StringBuilder svg = new StringBuilder();
 
     private SvgChart(Chart chart) {
         this.chart = chart;
-        this.x = scale(chart.series().stream().flatMapToDouble(s -> DoubleStream.of(s.x())), chart.x(), LEFT, RIGHT);
+        int letters = chart.series().stream().mapToInt(series -> series.name().length()).max().orElse(0);
+        this.right = WIDTH - LEGEND_MARK - (int) Math.ceil(LEGEND_LETTER * letters);
+        this.x = scale(chart.series().stream().flatMapToDouble(s -> DoubleStream.of(s.x())), chart.x(), LEFT, right);
         this.y = scale(chart.series().stream().flatMapToDouble(s -> DoubleStream.of(s.y())), chart.y(), BOTTOM, TOP);
     }
 
@@ -44,7 +49,7 @@ final class SvgChart {
         verticalTicks();
         add(
                 "<text class=\"axis\" x=\"%d\" y=\"%d\">%s</text>",
-                (LEFT + RIGHT) / 2, HEIGHT - 8, Html.escape(chart.x().label()));
+                (LEFT + right) / 2, HEIGHT - 8, Html.escape(chart.x().label()));
         add(
                 "<text class=\"axis\" transform=\"translate(16 %d) rotate(-90)\">%s</text>",
                 (TOP + BOTTOM) / 2, Html.escape(chart.y().label()));
@@ -82,7 +87,7 @@ final class SvgChart {
         for (double tick : y.ticks()) {
             add(
                     "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>",
-                    LEFT, RIGHT, y.pixel(tick), y.pixel(tick));
+                    LEFT, right, y.pixel(tick), y.pixel(tick));
             add(
                     "<text class=\"tick\" text-anchor=\"end\" x=\"%d\" y=\"%.1f\">%s</text>",
                     LEFT - 8, y.pixel(tick) + 4, Scale.label(tick));
@@ -112,10 +117,10 @@ final class SvgChart {
             int line = TOP + 10 + i * LEGEND_LINE;
             add(
                     "<g class=\"series c%d\"><line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/></g>",
-                    order.get(i).colour(), RIGHT + 16, RIGHT + 38, line, line);
+                    order.get(i).colour(), right + 16, right + 38, line, line);
             add(
                     "<text class=\"legend\" x=\"%d\" y=\"%d\">%s</text>",
-                    RIGHT + 45, line + 4, Html.escape(order.get(i).name()));
+                    right + LEGEND_MARK, line + 4, Html.escape(order.get(i).name()));
         }
     }
 

@@ -17,7 +17,7 @@ import java.util.List;
 /// @param trainingTokensPerSecond by the median step of the second half
 /// @param prefillTokensPerSecond at the context trained with
 /// @param decodeTokensPerSecond at the context trained with; null if the model does not go token by token
-/// @param cacheBytesPerToken of the decode state at the context trained with; null if there is none
+/// @param cacheBytesPerToken of the largest decode state up to the context trained with; null if there is none
 /// @param peakBytes most tensor memory held at once in training
 /// @param pairs scored at the context trained with; null where the content of the tokens decides, or there are none
 /// @param trainingLosses of every step

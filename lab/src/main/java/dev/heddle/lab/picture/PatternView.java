@@ -2,7 +2,6 @@ package dev.heddle.lab.picture;
 
 import dev.heddle.attention.PatternSubject;
 import dev.heddle.attention.pattern.AttentionPattern;
-import dev.heddle.attention.pattern.Patterns;
 import dev.heddle.core.catalog.Catalog;
 import dev.heddle.core.catalog.Config;
 import dev.heddle.core.catalog.Subject;
@@ -81,20 +80,6 @@ public record PatternView(Variant variant, Config config, AttentionPattern patte
     /// The variants that can be shown, by their ids.
     public static List<String> ids(Catalog catalog) {
         return catalog.variants().stream().filter(variant -> subject(variant).isPresent()).map(Variant::id).toList();
-    }
-
-    /// True if the pattern is the point of the variant: it is neither full nor causal attention.
-    public static boolean isSparse(Variant variant) {
-        return subject(variant).filter(subject -> !isDense(subject)).isPresent();
-    }
-
-    private static boolean isDense(PatternSubject subject) {
-        try {
-            AttentionPattern pattern = subject.pattern(Math.min(64, subject.longest()));
-            return pattern.equals(Patterns.full()) || pattern.equals(Patterns.causal());
-        } catch (HeddleException lengthDoesNotFit) {
-            return false;
-        }
     }
 
     private static Optional<PatternSubject> subject(Variant variant) {
