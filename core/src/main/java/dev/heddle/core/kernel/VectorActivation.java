@@ -45,8 +45,8 @@ final class VectorActivation {
             case RELU2 -> relu2(x, y, n);
             case GELU -> {
                 VectorGaussian.density(x, e, n);
-                VectorGaussian.cdf(x, e, e, n);
-                gate(x, e, y, n);
+                VectorGaussian.tail(x, e, e, n);
+                gelu(x, e, y, n);
             }
             case GELU_TANH -> {
                 tanhArgument(x, e, n);
@@ -84,12 +84,17 @@ final class VectorActivation {
         }
     }
 
-    /// `y = x·p`.
-    private static void gate(long x, long p, long y, int n) {
+    /// `y = x·Φ(x) = max(0, x) − |x|·(1 − Φ(|x|))`.
+    private static void gelu(long x, long tail, long y, int n) {
+        float end = VectorGaussian.END;
         for (int i = 0; i < n; i += COUNT) {
             FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
-            a.mul(fromMemorySegment(FLOATS, ALL, p + 4L * i, ORDER))
-                    .blend(0f, a.compare(VectorOperators.LT, DEAD))
+            FloatVector size = a.abs();
+            size.blend(end, size.compare(VectorOperators.GT, end))
+                    .neg()
+                    .fma(
+                            fromMemorySegment(FLOATS, ALL, tail + 4L * i, ORDER),
+                            a.blend(0f, a.compare(VectorOperators.LT, 0f)))
                     .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }

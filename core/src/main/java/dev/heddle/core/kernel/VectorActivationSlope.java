@@ -41,7 +41,7 @@ final class VectorActivationSlope {
             case RELU2 -> relu2(x, y, n);
             case GELU -> {
                 VectorGaussian.density(x, e, n);
-                VectorGaussian.cdf(x, e, g, n);
+                VectorGaussian.tail(x, e, g, n);
                 gelu(x, e, g, y, n);
             }
             case GELU_TANH -> {
@@ -74,16 +74,17 @@ final class VectorActivationSlope {
         }
     }
 
-    /// `y = Φ(x) + x·φ(x)`.
-    private static void gelu(long x, long density, long cdf, long y, int n) {
+    /// `y = Φ(x) + x·φ(x)`, given φ(x) and 1 − Φ(|x|).
+    private static void gelu(long x, long density, long tail, long y, int n) {
         float end = VectorGaussian.END;
+        FloatVector one = broadcast(FLOATS, 1f);
         for (int i = 0; i < n; i += COUNT) {
             FloatVector a = fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
+            FloatVector below = fromMemorySegment(FLOATS, ALL, tail + 4L * i, ORDER);
+            FloatVector cdf = below.blend(one.sub(below), a.compare(VectorOperators.GE, 0f));
             a = a.blend(end, a.compare(VectorOperators.GT, end));
-            a = a.blend(-end, a.compare(VectorOperators.LT, -end));
-            a.fma(
-                            fromMemorySegment(FLOATS, ALL, density + 4L * i, ORDER),
-                            fromMemorySegment(FLOATS, ALL, cdf + 4L * i, ORDER))
+            a.blend(-end, a.compare(VectorOperators.LT, -end))
+                    .fma(fromMemorySegment(FLOATS, ALL, density + 4L * i, ORDER), cdf)
                     .intoMemorySegment(ALL, y + 4L * i, ORDER);
         }
     }
