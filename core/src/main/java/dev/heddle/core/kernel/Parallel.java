@@ -3,17 +3,15 @@ package dev.heddle.core.kernel;
 import dev.heddle.core.error.ConfigException;
 
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntConsumer;
 
 /// A fixed pool that runs independent, numbered tasks.
 ///
-/// Each thread begins with a run of neighbouring tasks, the same run in every call, so that what one call leaves in a
-/// core's cache the next finds there; a thread that is done takes over tasks of others, so uneven ones balance out. How
-/// work is cut into tasks must depend on the problem only, never on [#threads()]: each task owns its output, and the
-/// result has the same bits on one thread or many. The calling thread works too. Nested calls run in the calling task.
+/// The tasks of a call are claimed dynamically, so uneven ones balance out, but how work is cut into tasks must depend
+/// on the problem only, never on [#threads()]: each task owns its output, and the result has the same bits on one
+/// thread or many. The calling thread works too. Nested calls run in the calling task.
 public final class Parallel {
     private static final int SPINS = 4_000;
     private static final ThreadLocal<Boolean> INSIDE = ThreadLocal.withInitial(() -> false);
@@ -26,7 +24,7 @@ public final class Parallel {
     private Parallel(int threads) {
         workers = new Worker[threads - 1];
         for (int i = 0; i < workers.length; i++) {
-            workers[i] = new Worker("heddle-" + (i + 1), i + 1);
+            workers[i] = new Worker("heddle-" + (i + 1));
             workers[i].start();
         }
     }
@@ -68,7 +66,7 @@ public final class Parallel {
             return;
         }
         try {
-            pool.share(new Batch(tasks, Math.min(pool.workers.length + 1, tasks), body));
+            pool.share(new Batch(tasks, body));
         } finally {
             pool.owner.set(null);
         }
@@ -98,12 +96,12 @@ public final class Parallel {
     }
 
     private void share(Batch batch) {
-        int helpers = batch.runs - 1;
+        int helpers = Math.min(workers.length, batch.tasks - 1);
         batch.pending.set(helpers);
         for (int i = 0; i < helpers; i++) {
             workers[i].hand(batch);
         }
-        batch.work(0);
+        batch.work();
         // A helper that has not woken up yet is not waited for: the work is done.
         for (int i = 0; i < helpers; i++) {
             workers[i].revoke(batch);
@@ -125,54 +123,31 @@ public final class Parallel {
         }
     }
 
-    /// One call's tasks in runs of neighbours, claimed one by one.
+    /// One call's tasks, claimed one by one.
     private static final class Batch {
-        /// Counters lie in cache lines of their own.
-        private static final int LINE = 16;
-
         final int tasks;
-        final int runs;
         final IntConsumer body;
-        final AtomicIntegerArray claimed;
+        final AtomicInteger next = new AtomicInteger();
         final AtomicInteger pending = new AtomicInteger();
         final AtomicReference<Throwable> failure = new AtomicReference<>();
         final Thread caller = Thread.currentThread();
 
-        Batch(int tasks, int runs, IntConsumer body) {
+        Batch(int tasks, IntConsumer body) {
             this.tasks = tasks;
-            this.runs = runs;
             this.body = body;
-            claimed = new AtomicIntegerArray((runs + 1) * LINE);
         }
 
-        /// Works on the run `own` and then on what is left of the others.
-        void work(int own) {
+        void work() {
             INSIDE.set(true);
             try {
-                for (int i = 0; i < runs; i++) {
-                    workOn((own + i) % runs);
+                for (int i = next.getAndIncrement(); i < tasks; i = next.getAndIncrement()) {
+                    body.accept(i);
                 }
             } catch (RuntimeException | Error e) {
                 failure.compareAndSet(null, e);
             } finally {
                 INSIDE.set(false);
             }
-        }
-
-        private void workOn(int run) {
-            int first = first(run);
-            int size = first(run + 1) - first;
-            for (int i = claim(run); i < size; i = claim(run)) {
-                body.accept(first + i);
-            }
-        }
-
-        private int first(int run) {
-            return (int) ((long) tasks * run / runs);
-        }
-
-        private int claim(int run) {
-            return claimed.getAndIncrement((run + 1) * LINE);
         }
 
         void await() {
@@ -194,13 +169,10 @@ public final class Parallel {
 
     private static final class Worker extends Thread {
         private final AtomicReference<Batch> handed = new AtomicReference<>();
-        private final int run;
         private volatile boolean stopped;
 
-        /// @param run the tasks it begins with
-        Worker(String name, int run) {
+        Worker(String name) {
             super(name);
-            this.run = run;
             setDaemon(true);
         }
 
@@ -220,7 +192,7 @@ public final class Parallel {
             while (!stopped) {
                 Batch batch = take();
                 if (batch != null) {
-                    batch.work(run);
+                    batch.work();
                     batch.left();
                 }
             }
