@@ -42,8 +42,7 @@ final class ChunkRows {
     void fill(float[] lanes, int head, int token, long... sources) {
         boolean finite = true;
         for (int n = 0; n < vectors; n++) {
-            PackedTiles.copyRow(sources[n], vector(head, token, n), width);
-            finite &= PackedTiles.isFinite(sources[n], width);
+            finite &= PackedTiles.copyRow(sources[n], vector(head, token, n), width);
         }
         double norm = Math.sqrt(RowMath.dot(sources[0], sources[0], width, lanes));
         set(head, token, INVERSE_NORM, (float) (1 / Math.max(norm, ReferenceChunks.LEAST_NORM)));

@@ -134,8 +134,7 @@ final class PackedTiles {
         boolean sound = true;
         for (int j = 0; j < count; j++) {
             long from = row(head, first + j);
-            sound &= isFinite(from, width);
-            copyRow(from, to + (long) Float.BYTES * j * Lanes.padded(width), width);
+            sound &= copyRow(from, to + (long) Float.BYTES * j * Lanes.padded(width), width);
         }
         return sound;
     }
@@ -170,28 +169,20 @@ final class PackedTiles {
         }
     }
 
-    /// Copies a row and fills it up to the padded width with zeros.
-    static void copyRow(long from, long to, int width) {
-        int d = 0;
-        for (; d + COUNT <= width; d += COUNT) {
-            Lanes.store(Lanes.load(from + (long) Float.BYTES * d), to + (long) Float.BYTES * d);
-        }
-        for (; d < Lanes.padded(width); d++) {
-            Native.setFloat(
-                    to + (long) Float.BYTES * d, d < width ? Native.getFloat(from + (long) Float.BYTES * d) : 0);
-        }
-    }
-
-    /// Whether a row is free of NaN and infinity.
-    static boolean isFinite(long from, int width) {
+    /// Copies a row, fills it up to the padded width with zeros, and says whether it is free of NaN and infinity.
+    static boolean copyRow(long from, long to, int width) {
         FloatVector zeros = FloatVector.zero(Lanes.FLOATS);
         int d = 0;
         for (; d + COUNT <= width; d += COUNT) {
-            zeros = Lanes.load(from + (long) Float.BYTES * d).fma(FloatVector.zero(Lanes.FLOATS), zeros);
+            FloatVector row = Lanes.load(from + (long) Float.BYTES * d);
+            Lanes.store(row, to + (long) Float.BYTES * d);
+            zeros = row.fma(FloatVector.zero(Lanes.FLOATS), zeros);
         }
         boolean finite = zeros.compare(VectorOperators.EQ, 0f).allTrue();
-        for (; d < width; d++) {
-            finite &= Float.isFinite(Native.getFloat(from + (long) Float.BYTES * d));
+        for (; d < Lanes.padded(width); d++) {
+            float value = d < width ? Native.getFloat(from + (long) Float.BYTES * d) : 0;
+            Native.setFloat(to + (long) Float.BYTES * d, value);
+            finite &= Float.isFinite(value);
         }
         return finite;
     }

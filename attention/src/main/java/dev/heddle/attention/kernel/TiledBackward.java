@@ -11,6 +11,8 @@ import dev.heddle.core.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.stream.Stream;
 
 /// The backward pass over tiles (FlashAttention-2, algorithm 2): scores are computed again, probabilities follow from the
 /// saved log-sum-exp, and five products a tile give the gradients.
@@ -25,11 +27,17 @@ final class TiledBackward {
     /// Queries in a tile.
     private static final int ROWS = 96;
 
+    /// Queries in a tile where each sees few keys, as in [TiledForward].
+    private static final int FEW_ROWS = TILE;
+
     /// Key tiles kept in the cache together.
     private static final int BLOCK = 8;
 
     /// Rows of a key tile rounded up to whole panels; what the extra rows receive is never read.
     private static final int KEY_ROWS = (TILE + PANEL - 1) / PANEL * PANEL;
+
+    /// Tokens in a task that passes over all heads of a token.
+    private static final int GRAIN = 64;
 
     /// Enough tasks to keep the threads of a workstation evenly busy; more only cost memory.
     private static final int TASKS = 16;
@@ -58,6 +66,14 @@ final class TiledBackward {
     private final int owners;
     private final int chunks;
     private final int chunkTiles;
+    private final int chunkBlocks;
+    private final int tileRows;
+
+    /// The query tiles that meet a block of key tiles, at `head · blocks + block`, so that a block passes by the others.
+    private final BitSet[] meeting;
+
+    /// The query tiles that met a chunk so far and have a sum there, at `(chunk · batch + b) · heads + head`.
+    private final BitSet[] summed;
 
     /// @param adds whether `dq`, `dk` and `dv` hold what other passes found, to be added to
     /// @param delta of [#deltas]
@@ -102,6 +118,14 @@ final class TiledBackward {
         queryGradients =
                 Tensor.uninitialised(DType.F32, chunks, shape.batch() * shape.heads(), pass.queries, paddedWidth);
         biasGradient = new BiasGradient(pass, dbias, chunks);
+        chunkBlocks = (chunkTiles + BLOCK - 1) / BLOCK;
+        tileRows = TiledForward.rows(pass) == FEW_ROWS ? FEW_ROWS : ROWS;
+        meeting = bitSets(shape.heads() * chunks * chunkBlocks);
+        summed = bitSets(chunks * shape.batch() * shape.heads());
+    }
+
+    private static BitSet[] bitSets(int count) {
+        return Stream.generate(BitSet::new).limit(count).toArray(BitSet[]::new);
     }
 
     /// One thread's arrays, kept from call to call.
@@ -149,16 +173,20 @@ final class TiledBackward {
     /// δ = Σ_d dy·y − dlse, the part of the score gradient that a query's pairs share, `[B, H, N]`.
     static Tensor deltas(AttentionShape shape, Heads y, Heads dy, long dlse) {
         Tensor delta = Tensor.uninitialised(DType.F32, shape.batch(), shape.heads(), shape.queries());
-        Parallel.run(
-                shape.batch() * shape.heads(),
-                head -> {
+        // All heads of a token together, as in sumQueries.
+        Parallel.ranges(
+                (long) shape.batch() * shape.queries(),
+                GRAIN,
+                (from, to) -> {
                     float[] lanes = new float[Lanes.COUNT];
-                    int b = head / shape.heads();
-                    int h = head % shape.heads();
-                    for (int i = 0; i < shape.queries(); i++) {
-                        long at = Float.BYTES * ((long) head * shape.queries() + i);
-                        float dot = RowMath.dot(dy.f32(b, h, i), y.f32(b, h, i), shape.valueWidth(), lanes);
-                        Native.setFloat(delta.address() + at, dlse == 0 ? dot : dot - Native.getFloat(dlse + at));
+                    for (long row = from; row < to; row++) {
+                        int b = (int) (row / shape.queries());
+                        int i = (int) (row % shape.queries());
+                        for (int h = 0; h < shape.heads(); h++) {
+                            long at = Float.BYTES * (((long) b * shape.heads() + h) * shape.queries() + i);
+                            float dot = RowMath.dot(dy.f32(b, h, i), y.f32(b, h, i), shape.valueWidth(), lanes);
+                            Native.setFloat(delta.address() + at, dlse == 0 ? dot : dot - Native.getFloat(dlse + at));
+                        }
                     }
                 });
         return delta;
@@ -166,6 +194,7 @@ final class TiledBackward {
 
     void run() {
         PackedTiles.fill(keyColumns, keyRows, valueColumns);
+        Parallel.run(pass.heads.length, head -> findMeetings(pass.heads[head]));
         if (biasGradient.shared()) {
             Parallel.run(
                     chunks,
@@ -178,10 +207,31 @@ final class TiledBackward {
             // Early keys first: under a causal mask they have the most queries.
             Parallel.run(owners * chunks, task -> chunk(task % owners, task / owners));
         }
-        Parallel.run(
-                shape.batch() * pass.heads.length,
-                head -> sumQueries(head / pass.heads.length, pass.heads[head % pass.heads.length]));
+        Parallel.ranges((long) shape.batch() * pass.queries, GRAIN, this::sumQueries);
         biasGradient.sum();
+    }
+
+    private void findMeetings(int h) {
+        for (int i0 = 0; i0 < pass.queries; i0 += tileRows) {
+            KeyRanges ranges = keys(h, i0, 0, pass.keys);
+            for (int r = 0; r < ranges.count(); r++) {
+                int last = block(h, (ranges.stop(r) - 1) / TILE);
+                for (int block = block(h, ranges.start(r) / TILE); block <= last; block++) {
+                    meeting[block].set(i0 / tileRows);
+                }
+            }
+        }
+    }
+
+    private int block(int h, int tile) {
+        return (h * chunks + tile / chunkTiles) * chunkBlocks + tile % chunkTiles / BLOCK;
+    }
+
+    /// The keys from `start` to before `stop` that a tile of queries may see.
+    private KeyRanges keys(int h, int i0, int start, int stop) {
+        int query = i0 + pass.offset;
+        int end = Math.min(i0 + tileRows, pass.queries) + pass.offset;
+        return pass.pattern.keys(h, query, end).intersect(KeyRanges.of(start, stop));
     }
 
     private void chunk(int owner, int chunk) {
@@ -207,34 +257,35 @@ final class TiledBackward {
             Arrays.fill(w.dk, 0, (t1 - t0) * KEY_ROWS * paddedWidth, 0);
             Arrays.fill(w.dv, 0, (t1 - t0) * KEY_ROWS * paddedValueWidth, 0);
             for (int h : pass.heads) {
-                for (int i0 = 0; h / shape.group() == g && i0 < pass.queries; i0 += ROWS) {
-                    queries(w, b, h, i0, chunk, t0, t1);
+                if (h / shape.group() == g) {
+                    BitSet tiles = meeting[block(h, t0)];
+                    for (int tile = tiles.nextSetBit(0); tile >= 0; tile = tiles.nextSetBit(tile + 1)) {
+                        queries(w, b, h, tile, chunk, t0, t1);
+                    }
                 }
             }
             writeKeys(w, b, g, t0, t1);
         }
     }
 
+    private BitSet summed(int chunk, int b, int h) {
+        return summed[(chunk * shape.batch() + b) * shape.heads() + h];
+    }
+
     /// One tile of queries against a block of key tiles.
-    private void queries(Work w, int b, int h, int i0, int chunk, int t0, int t1) {
-        int count = Math.min(ROWS, pass.queries - i0);
-        int query = i0 + pass.offset;
-        int stop = Math.min(t1 * TILE, pass.keys);
-        KeyRanges ranges = pass.pattern.keys(h, query, query + count).intersect(KeyRanges.of((long) t0 * TILE, stop));
-        boolean first = t0 == chunk * chunkTiles;
+    private void queries(Work w, int b, int h, int queryTile, int chunk, int t0, int t1) {
+        int i0 = queryTile * tileRows;
+        int count = Math.min(tileRows, pass.queries - i0);
+        KeyRanges ranges = keys(h, i0, t0 * TILE, Math.min(t1 * TILE, pass.keys));
         long sums = sums(chunk, b, h, i0);
-        if (ranges.count() == 0) {
-            if (first) {
-                Native.zero(sums, (long) Float.BYTES * count * paddedWidth);
-            }
-            return;
-        }
         int rows = (count + PANEL - 1) / PANEL * PANEL;
         load(w, b, h, i0, count, rows);
-        if (first) {
-            Arrays.fill(w.dq, 0, rows * paddedWidth, 0);
-        } else {
+        BitSet known = summed(chunk, b, h);
+        if (known.get(queryTile)) {
             RowMath.read(sums, w.dq, count * paddedWidth);
+        } else {
+            known.set(queryTile);
+            Arrays.fill(w.dq, 0, rows * paddedWidth, 0);
         }
         long done = 0;
         int next = t0;
@@ -257,10 +308,10 @@ final class TiledBackward {
             long output = dy.f32(b, h, i);
             RowMath.readScaled(query, scores.queryFactor, w.queries, r * width, width);
             RowMath.readScaled(output, 1, w.outputs, r * valueWidth, valueWidth);
-            PackedTiles.copyRow(query, w.queryRows.address() + (long) Float.BYTES * r * paddedWidth, width);
-            PackedTiles.copyRow(output, w.outputRows.address() + (long) Float.BYTES * r * paddedValueWidth, valueWidth);
-            w.finiteQueries &= PackedTiles.isFinite(query, width);
-            w.finiteOutputs &= PackedTiles.isFinite(output, valueWidth);
+            long queryRow = w.queryRows.address() + (long) Float.BYTES * r * paddedWidth;
+            long outputRow = w.outputRows.address() + (long) Float.BYTES * r * paddedValueWidth;
+            w.finiteQueries &= PackedTiles.copyRow(query, queryRow, width);
+            w.finiteOutputs &= PackedTiles.copyRow(output, outputRow, valueWidth);
             float logSum = Native.getFloat(lse + Float.BYTES * row(b, h, i));
             // A dead query's powers become 2^(t − ∞) = 0.
             w.logSums[r] = logSum == Float.NEGATIVE_INFINITY ? Float.POSITIVE_INFINITY : logSum * Lanes.LOG2_E;
@@ -448,14 +499,21 @@ final class TiledBackward {
         }
     }
 
-    private void sumQueries(int b, int h) {
+    // All heads of a token together: their rows lie side by side in a token-major tensor.
+    private void sumQueries(long from, long to) {
         float[] sum = new float[paddedWidth];
-        for (int place = 0; place < pass.queries; place++) {
-            Arrays.fill(sum, 0);
-            for (int chunk = 0; chunk < chunks; chunk++) {
-                RowMath.addTo(sum, sums(chunk, b, h, place));
+        for (long row = from; row < to; row++) {
+            int b = (int) (row / pass.queries);
+            int place = (int) (row % pass.queries);
+            for (int h : pass.heads) {
+                Arrays.fill(sum, 0);
+                for (int chunk = 0; chunk < chunks; chunk++) {
+                    if (summed(chunk, b, h).get(place / tileRows)) {
+                        RowMath.addTo(sum, sums(chunk, b, h, place));
+                    }
+                }
+                write(sum, 0, (float) call.scale(), dq.f32(b, h, pass.query(place)), width);
             }
-            write(sum, 0, (float) call.scale(), dq.f32(b, h, pass.query(place)), width);
         }
     }
 }

@@ -20,6 +20,10 @@ final class TiledForward {
     /// cache together with a tile of keys and values.
     private static final int ROWS = 192;
 
+    /// Queries in a tile where each sees few keys: as many as keys in a tile, so that more tiles are wholly seen or not at
+    /// all, and fewer need a look at every pair.
+    private static final int FEW_ROWS = TILE;
+
     private final Pass pass;
     private final boolean joins;
     private final AttentionCall call;
@@ -30,6 +34,7 @@ final class TiledForward {
     private final PackedTiles keys;
     private final PackedTiles values;
     private final TileScores scores;
+    private final int tileRows;
 
     /// @param joins whether `y` and `lse` hold what other passes found, to be joined with
     TiledForward(Pass pass, boolean joins, Heads q, Heads k, Heads v, Heads y, long lse) {
@@ -43,6 +48,16 @@ final class TiledForward {
         keys = PackedTiles.transposed(k, pass, shape.width());
         values = PackedTiles.rows(v, pass, shape.valueWidth());
         scores = new TileScores(call);
+        tileRows = rows(pass);
+    }
+
+    /// Queries in a tile of a pass.
+    static int rows(Pass pass) {
+        int middle = pass.queries / ROWS / 2 * ROWS;
+        int query = middle + pass.offset;
+        int stop = Math.min(middle + ROWS, pass.queries) + pass.offset;
+        KeyRanges ranges = pass.pattern.keys(pass.heads[0], query, stop).intersect(KeyRanges.of(0, pass.keys));
+        return ranges.size() < pass.keys / 4 ? FEW_ROWS : ROWS;
     }
 
     /// One thread's arrays, kept from call to call.
@@ -65,30 +80,22 @@ final class TiledForward {
 
     void run() {
         int heads = shape.batch() * pass.heads.length;
-        int tiles = (pass.queries + ROWS - 1) / ROWS;
-        boolean few = seesFewKeys(tiles / 2 * ROWS);
+        int tiles = (pass.queries + tileRows - 1) / tileRows;
+        boolean few = tileRows == FEW_ROWS;
         // A head's tiles follow each other, so that its keys and values stay in the cache; late queries first: under a
         // causal mask they have the most keys, and long tasks should not start last. Where queries see few keys, all
-        // heads
-        // of the same tokens follow each other instead: their rows lie side by side in a token-major tensor.
+        // heads of the same tokens follow each other instead: their rows lie side by side in a token-major tensor.
         Parallel.run(
                 heads * tiles,
                 task -> {
                     int head = few ? task % heads : task / tiles;
                     int tile = tiles - 1 - (few ? task / heads : task % tiles);
-                    tile(head / pass.heads.length, pass.heads[head % pass.heads.length], tile * ROWS);
+                    tile(head / pass.heads.length, pass.heads[head % pass.heads.length], tile * tileRows);
                 });
     }
 
-    private boolean seesFewKeys(int i0) {
-        int query = i0 + pass.offset;
-        int stop = Math.min(i0 + ROWS, pass.queries) + pass.offset;
-        KeyRanges ranges = pass.pattern.keys(pass.heads[0], query, stop).intersect(KeyRanges.of(0, pass.keys));
-        return ranges.size() < pass.keys / 4;
-    }
-
     private void tile(int b, int h, int i0) {
-        int count = Math.min(ROWS, pass.queries - i0);
+        int count = Math.min(tileRows, pass.queries - i0);
         int rows = (count + PANEL - 1) / PANEL * PANEL;
         Work w = Work.OWN.get().prepare(rows, shape);
         loadQueries(w, b, h, i0, count, rows);

@@ -12,6 +12,9 @@ import java.util.List;
 ///
 /// A pattern may be several passes, one for each of its sections, whose results are joined by their log-sum-exp.
 public final class TiledKernel implements AttentionKernel {
+    /// Tokens in a task that clears all heads of a token.
+    private static final int GRAIN = 64;
+
     @Override
     public void forward(AttentionCall call, Heads q, Heads k, Heads v, Heads y, long lse) {
         try (var _ = Scope.open()) {
@@ -42,11 +45,15 @@ public final class TiledKernel implements AttentionKernel {
     }
 
     private static void clear(Heads rows, int batch, int heads, int tokens, int width) {
-        Parallel.run(
-                batch * heads,
-                head -> {
-                    for (int i = 0; i < tokens; i++) {
-                        Native.zero(rows.f32(head / heads, head % heads, i), (long) Float.BYTES * width);
+        Parallel.ranges(
+                (long) batch * tokens,
+                GRAIN,
+                (from, to) -> {
+                    for (long row = from; row < to; row++) {
+                        for (int head = 0; head < heads; head++) {
+                            long at = rows.f32((int) (row / tokens), head, (int) (row % tokens));
+                            Native.zero(at, (long) Float.BYTES * width);
+                        }
                     }
                 });
     }

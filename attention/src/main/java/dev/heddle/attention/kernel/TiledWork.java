@@ -16,9 +16,13 @@ public final class TiledWork {
     public static long multiplyAdds(AttentionShape shape, AttentionPattern pattern) {
         long columns = 0;
         for (Pass pass : Pass.of(AttentionCall.of(shape, pattern))) {
+            int rows = TiledForward.rows(pass);
             for (int head : pass.heads) {
-                for (int i0 = 0; i0 < pass.queries; i0 += PANEL) {
-                    columns += columns(pass, head, i0);
+                for (int i0 = 0; i0 < pass.queries; i0 += rows) {
+                    int end = Math.min(i0 + rows, pass.queries);
+                    for (int panel = i0; panel < end; panel += PANEL) {
+                        columns += columns(pass, head, panel, Math.min(panel + PANEL, end));
+                    }
                 }
             }
         }
@@ -38,9 +42,9 @@ public final class TiledWork {
         return slots / size * 2 * rows * columns * (width + padded(width));
     }
 
-    private static long columns(Pass pass, int head, int i0) {
+    private static long columns(Pass pass, int head, int i0, int i1) {
         int first = i0 + pass.offset;
-        int stop = Math.min(i0 + PANEL, pass.queries) + pass.offset;
+        int stop = i1 + pass.offset;
         long columns = 0;
         for (int k0 = 0; k0 < pass.keys; k0 += TILE) {
             long inside = AttentionPattern.firstBits(pass.keys - k0);

@@ -5,6 +5,22 @@ import java.util.stream.Stream;
 
 /// Patterns made of patterns.
 sealed interface Composite extends AttentionPattern {
+    /// The most terms whose pairs are counted by inclusion and exclusion, which counts `2^terms − 1` patterns.
+    int MOST_TERMS = 3;
+
+    /// The pairs of a union. A term often knows its number, and terms together have fewer keys a row to go through than
+    /// the union.
+    private static long pairs(List<AttentionPattern> terms, int head, int queries, int keys) {
+        AttentionPattern first = terms.getFirst();
+        if (terms.size() == 1) {
+            return first.pairs(head, queries, keys);
+        }
+        List<AttentionPattern> rest = terms.subList(1, terms.size());
+        return first.pairs(head, queries, keys)
+                + pairs(rest, head, queries, keys)
+                - pairs(rest.stream().map(first::and).toList(), head, queries, keys);
+    }
+
     record And(AttentionPattern a, AttentionPattern b) implements Composite {
         @Override
         public boolean allows(int head, int query, int key) {
@@ -38,6 +54,14 @@ sealed interface Composite extends AttentionPattern {
             return left.size() == 1 && right.size() == 1
                     ? List.of(this)
                     : left.stream().flatMap(x -> right.stream().map(x::and)).toList();
+        }
+
+        @Override
+        public long pairs(int head, int queries, int keys) {
+            List<AttentionPattern> terms = terms(head);
+            return terms.size() == 1 || terms.size() > MOST_TERMS
+                    ? Composite.super.pairs(head, queries, keys)
+                    : Composite.pairs(terms, head, queries, keys);
         }
 
         @Override
@@ -88,6 +112,14 @@ sealed interface Composite extends AttentionPattern {
         }
 
         @Override
+        public long pairs(int head, int queries, int keys) {
+            List<AttentionPattern> terms = terms(head);
+            return terms.size() > MOST_TERMS
+                    ? Composite.super.pairs(head, queries, keys)
+                    : Composite.pairs(terms, head, queries, keys);
+        }
+
+        @Override
         public AttentionPattern through(Gathered gathered) {
             return a.through(gathered).or(b.through(gathered));
         }
@@ -111,6 +143,11 @@ sealed interface Composite extends AttentionPattern {
                 case FULL -> Tile.EMPTY;
                 case PARTIAL -> Tile.PARTIAL;
             };
+        }
+
+        @Override
+        public long pairs(int head, int queries, int keys) {
+            return (long) queries * keys - a.pairs(head, queries, keys);
         }
 
         @Override
