@@ -130,11 +130,11 @@ public final class Attention extends TokenMixer {
     }
 
     private Tensor forward(Tensor x, Tensor source, @Nullable Tensor keyMask, boolean cross) {
-        inputs.check(x);
+        MixerInputs.requireTokens(x, width);
         if (cross) {
             inputs.checkContext(x, source);
         }
-        inputs.checkMask(source, keyMask);
+        MixerInputs.requireMask("key_mask", keyMask, source);
         if (x.elements() == 0) {
             return Tensor.zeros(x.dtype(), x.shape().with(-1, outputWidth()));
         }
@@ -182,7 +182,7 @@ public final class Attention extends TokenMixer {
             Tensor bias = scorePosition.biasByDistance(queries, keys, dtype);
             options = options.biased(new AttentionBias.Toeplitz(bias));
         }
-        return keyMask == null ? options : options.masked(keyMask.viewAs(Shape.of(keyMask.dim(0), 1, 1, keys)));
+        return keyMask == null ? options : options.masked(MixerInputs.ofKeys(keyMask));
     }
 
     private Tensor finish(Tensor heads) {
@@ -203,9 +203,6 @@ public final class Attention extends TokenMixer {
                             + " and cannot go token by token; use causal self-attention, for example with"
                             + " pattern.and(Patterns.causal())");
         }
-        if (batch < 1 || capacity < 1) {
-            throw new InputException("cache: batch " + batch + ", capacity " + capacity + "; both must be 1 or more");
-        }
         Shape shape = Shape.of(batch, capacity, spec.keyValueHeads, headWidth);
         return KeyValueCache.empty(this, shape, shape, dtype);
     }
@@ -215,7 +212,7 @@ public final class Attention extends TokenMixer {
     /// @throws InputException if the cache was started by another layer or for another batch
     @Override
     public Step advance(Tensor x, MixerState state) {
-        inputs.check(x);
+        MixerInputs.requireTokens(x, width);
         KeyValueCache before = KeyValueCache.of(this, state, x);
         if (x.dim(1) == 0) {
             return new Step(Tensor.zeros(x.dtype(), x.shape().with(-1, outputWidth())), before);

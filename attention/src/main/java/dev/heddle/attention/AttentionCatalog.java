@@ -146,20 +146,12 @@ public final class AttentionCatalog implements CatalogProvider {
         }
         if (config.has("rope_theta")) {
             String style = config.text("rope_style", "half");
-            spec = spec.position(Rope.base(config.number("rope_theta")).style(style(style)));
+            spec = spec.position(Rope.base(config.number("rope_theta")).style(RopeStyle.of("rope_style", style)));
         }
         Attention attention = spec.create(config.integer("d_model"), seed);
         return converts
                 ? new ConversionSubject(attention, keyValueHeads, NAMES)
                 : new AttentionSubject(attention, NAMES);
-    }
-
-    private static RopeStyle style(String name) {
-        return switch (name) {
-            case "half" -> RopeStyle.HALF_SPLIT;
-            case "interleaved" -> RopeStyle.INTERLEAVED;
-            default -> throw new ConfigException("rope_style: '" + name + "' is not known; use half or interleaved");
-        };
     }
 
     private static Variant flash() {

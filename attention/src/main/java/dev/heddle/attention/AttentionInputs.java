@@ -2,11 +2,7 @@ package dev.heddle.attention;
 
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
-import dev.heddle.core.tensor.DType;
-import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
-
-import org.jspecify.annotations.Nullable;
 
 /// What an [Attention] lets in.
 ///
@@ -31,14 +27,8 @@ record AttentionInputs(AttentionSpec spec, int width, int contextWidth) {
         }
     }
 
-    private static void checkInput(String what, Tensor x, int width) {
-        if (x.rank() != 3 || x.dim(2) != width || !x.dtype().isFloating()) {
-            throw new ShapeException(what + ": found " + x + "; floating [B, tokens, " + width + "] is needed");
-        }
-    }
-
     void checkContext(Tensor x, Tensor context) {
-        checkInput("context", context, contextWidth);
+        MixerInputs.requireTokens("context", context, contextWidth);
         if (context.dim(0) != x.dim(0)) {
             throw new ShapeException(
                     "context: "
@@ -57,17 +47,5 @@ record AttentionInputs(AttentionSpec spec, int width, int contextWidth) {
                             + (x.dim(1) - context.dim(1))
                             + " without any; use Patterns.full(), or accept them with acceptingDeadRows()");
         }
-    }
-
-    void checkMask(Tensor source, @Nullable Tensor keyMask) {
-        Shape needed = Shape.of(source.dim(0), source.dim(1));
-        if (keyMask != null && (keyMask.dtype() != DType.BOOL || !keyMask.shape().equals(needed))) {
-            throw new ShapeException(
-                    "key_mask: found " + keyMask + "; BOOL" + needed + ", one for each key, is needed");
-        }
-    }
-
-    void check(Tensor x) {
-        checkInput("input", x, width);
     }
 }

@@ -219,18 +219,7 @@ public final class AttentionSpec implements TokenMixer.Factory {
     }
 
     int headWidthIn(int width) {
-        if (headWidth.isEmpty() && width % heads != 0) {
-            int below = width / heads * heads;
-            throw new ConfigException(
-                    "heads: width "
-                            + width
-                            + " is not divisible by "
-                            + heads
-                            + " heads; use "
-                            + (below > 0 ? below + " or " : "")
-                            + (below + heads));
-        }
-        return headWidth.orElse(width / heads);
+        return headWidth.orElseGet(() -> HeadWidth.of(width, heads));
     }
 
     /// Makes the layer for a model width.

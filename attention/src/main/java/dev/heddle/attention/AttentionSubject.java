@@ -1,13 +1,8 @@
 package dev.heddle.attention;
 
 import dev.heddle.attention.pattern.AttentionPattern;
-import dev.heddle.core.catalog.Cost;
-import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.LazyOutputs;
 import dev.heddle.core.catalog.SubjectInputs;
-import dev.heddle.core.error.ConfigException;
-import dev.heddle.core.error.InputException;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
@@ -16,14 +11,12 @@ import dev.heddle.core.tensor.Tensor;
 
 import org.jspecify.annotations.Nullable;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /// An [Attention] layer as the catalogue knows it: inputs `x`, `context`, `key_mask`; outputs `y` and, when asked for,
 /// the probabilities `attn` `[B, H, N, M]` and what a cache holds, `k_cache` and `v_cache` `[B, G, M, Dh]`.
-final class AttentionSubject implements PatternSubject {
+final class AttentionSubject implements PatternSubject, MixerSubject {
     private final Attention attention;
     private final Map<String, String> names;
 
@@ -44,7 +37,7 @@ final class AttentionSubject implements PatternSubject {
     }
 
     @Override
-    public Module module() {
+    public TokenMixer mixer() {
         return attention;
     }
 
@@ -56,29 +49,9 @@ final class AttentionSubject implements PatternSubject {
     }
 
     @Override
-    public boolean supports(Form form) {
-        return form instanceof Form.Parallel || attention.isRecurrent();
-    }
-
-    @Override
-    public Form form(String mode) {
-        return switch (mode) {
-            case "decode", "recurrent" -> Form.RECURRENT;
-            default -> Form.PARALLEL;
-        };
-    }
-
-    @Override
-    public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
-        Tensor x = SubjectInputs.tensor(inputs, "x", 3);
-        return switch (form) {
-            case Form.Parallel _ -> parallel(x, inputs.get("context"), inputs.get("key_mask"));
-            case Form.Chunkwise(int size) -> cached(x, size, inputs);
-            case Form.Recurrent _ -> cached(x, 1, inputs);
-        };
-    }
-
-    private Map<String, Tensor> parallel(Tensor x, @Nullable Tensor context, @Nullable Tensor keyMask) {
+    public Map<String, Tensor> parallel(Tensor x, Map<String, Tensor> inputs) {
+        Tensor context = inputs.get("context");
+        Tensor keyMask = inputs.get("key_mask");
         LazyOutputs outputs = new LazyOutputs();
         outputs.with("y", forward(x, context, keyMask));
         Tensor source = context == null ? x : context;
@@ -94,28 +67,13 @@ final class AttentionSubject implements PatternSubject {
         return keyMask == null ? attention.forward(x) : attention.forwardPadded(x, keyMask);
     }
 
-    private Map<String, Tensor> cached(Tensor x, int chunk, Map<String, Tensor> inputs) {
-        if (inputs.containsKey("key_mask")) {
-            throw new InputException("key_mask: the cached forms take none; use the parallel form");
-        }
-        if (chunk < 1) {
-            throw new ConfigException("chunk: " + chunk + " tokens; use 1 or more");
-        }
-        KeyValueCache cache = attention.start(x.dim(0), Math.max(1, x.dim(1)), x.dtype());
-        List<Tensor> parts = new ArrayList<>();
-        int from = 0;
-        do {
-            int to = (int) Math.min((long) from + chunk, x.dim(1));
-            TokenMixer.Step step = attention.advance(Layout.slice(x, 1, from, to), cache);
-            parts.add(step.y());
-            cache = (KeyValueCache) step.state();
-            from = to;
-        } while (from < x.dim(1));
-        KeyValueCache last = cache;
+    @Override
+    public Map<String, Tensor> stepwise(TokenMixer.Step last) {
+        KeyValueCache cache = (KeyValueCache) last.state();
         return new LazyOutputs()
-                .with("y", Layout.concatenate(1, parts.toArray(Tensor[]::new)))
-                .with("k_cache", () -> headMajor(last.keys()))
-                .with("v_cache", () -> headMajor(last.values()));
+                .with("y", last.y())
+                .with("k_cache", () -> headMajor(cache.keys()))
+                .with("v_cache", () -> headMajor(cache.values()));
     }
 
     private static Tensor headMajor(Tensor x) {
@@ -136,14 +94,9 @@ final class AttentionSubject implements PatternSubject {
         return inputs;
     }
 
-    @Override
-    public Cost cost(int length) {
-        long state = attention.isRecurrent() ? attention.stateElements(length) : 0;
-        return new Cost(parameters(), attention.multiplyAdds(length), state);
-    }
-
     // 2·D·H·Dh + 2·Dc·G·Dh, and (H + 2G)·Dh + D with biases.
-    private long parameters() {
+    @Override
+    public long parameters() {
         AttentionSpec spec = attention.spec();
         long queries = (long) spec.heads() * attention.headWidth();
         long keys = (long) spec.keyValueHeads() * attention.headWidth();
@@ -159,14 +112,5 @@ final class AttentionSubject implements PatternSubject {
     @Override
     public double padding(int length) {
         return attention.padding(length, length);
-    }
-
-    @Override
-    public long stateElements(int length) {
-        if (!attention.isRecurrent()) {
-            return 0;
-        }
-        Tensor x = SubjectInputs.normal(Shape.of(1, length, attention.width()), attention.dtype(), Seed.of(length));
-        return attention.advance(x, attention.start(1, 1, x.dtype())).state().elements();
     }
 }

@@ -15,7 +15,6 @@ import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.ShapeException;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
@@ -29,14 +28,11 @@ import java.util.random.RandomGenerator;
 /// The attention core alone, on head-major tensors: inputs `q` `[B, H, N, Dh]`, `k` `[B, G, M, Dh]`, `v` `[B, G, M, Dv]`
 /// and, if wanted, `bias` and `mask`, broadcastable to `[B, H, N, M]`; outputs `y` `[B, H, N, Dv]` and `lse` `[B, H, N]`.
 final class FlashSubject implements Subject {
-    private final Module module = new WithoutParameters();
     private final int heads;
     private final int keyValueHeads;
     private final int width;
     private final int valueWidth;
     private final AttentionOptions options;
-
-    private static final class WithoutParameters extends Module {}
 
     FlashSubject(Config config) {
         heads = config.integer("n_heads");
@@ -98,11 +94,6 @@ final class FlashSubject implements Subject {
 
     private AttentionShape shape(int length) {
         return new AttentionShape(1, heads, keyValueHeads, length, length, width, valueWidth);
-    }
-
-    @Override
-    public Module module() {
-        return module;
     }
 
     @Override

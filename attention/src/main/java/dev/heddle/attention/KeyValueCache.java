@@ -65,8 +65,17 @@ public final class KeyValueCache implements MixerState {
     /// @param owner who may read it
     /// @param keys `[B, capacity, G, Dk]`
     /// @param values `[B, capacity, G, Dv]`
+    /// @throws InputException if there is no sequence, or no room
     public static KeyValueCache empty(Object owner, Shape keys, Shape values, DType dtype) {
+        requireRoom(keys.dim(0), keys.dim(1));
         return new KeyValueCache(owner, Store.allocate(keys, values, dtype), 0);
+    }
+
+    /// @throws InputException if there is no sequence, or no room
+    public static void requireRoom(int batch, int capacity) {
+        if (batch < 1 || capacity < 1) {
+            throw new InputException("cache: batch " + batch + ", capacity " + capacity + "; both must be 1 or more");
+        }
     }
 
     /// The state as the cache that `mixer` can continue with `x`.

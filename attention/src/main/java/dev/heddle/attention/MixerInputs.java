@@ -14,8 +14,14 @@ public final class MixerInputs {
 
     /// @throws ShapeException if `x` is not floating `[B, N, width]`
     public static void requireTokens(Tensor x, int width) {
+        requireTokens("input", x, width);
+    }
+
+    /// @param name of the tokens
+    /// @throws ShapeException if `x` is not floating `[B, N, width]`
+    static void requireTokens(String name, Tensor x, int width) {
         if (x.rank() != 3 || x.dim(2) != width || !x.dtype().isFloating()) {
-            throw new ShapeException("input: found " + x + "; floating [B, tokens, " + width + "] is needed");
+            throw new ShapeException(name + ": found " + x + "; floating [B, tokens, " + width + "] is needed");
         }
     }
 

@@ -110,7 +110,6 @@ public final class PatternLayerCatalog implements CatalogProvider {
         if (config.has("head_dim")) {
             spec = spec.headWidth(config.integer("head_dim"));
         }
-        Attention attention = spec.create(config.integer("d_model"), seed);
-        return new PatternLayerSubject(new AttentionSubject(attention, NAMES), attention);
+        return new PatternLayerSubject(new AttentionSubject(spec.create(config.integer("d_model"), seed), NAMES));
     }
 }

@@ -3,11 +3,7 @@ package dev.heddle.attention;
 import static java.util.Objects.requireNonNull;
 
 import dev.heddle.attention.pattern.AttentionPattern;
-import dev.heddle.core.catalog.Cost;
-import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.LazyOutputs;
-import dev.heddle.core.nn.Module;
-import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
@@ -17,20 +13,20 @@ import java.util.Map;
 
 /// An [AttentionSubject] whose pattern is the point: it shows the pattern as `mask` `[N, N]` and its number of `pairs`,
 /// and the rows of padded tokens are zero.
-record PatternLayerSubject(AttentionSubject layer, Attention attention) implements PatternSubject {
+record PatternLayerSubject(AttentionSubject layer) implements PatternSubject, MixerSubject {
+    @Override
+    public TokenMixer mixer() {
+        return layer.mixer();
+    }
+
     @Override
     public AttentionPattern pattern(int length) {
-        return attention.spec().pattern();
+        return layer.pattern(length);
     }
 
     @Override
     public int heads() {
-        return attention.spec().heads();
-    }
-
-    @Override
-    public Module module() {
-        return layer.module();
+        return layer.heads();
     }
 
     @Override
@@ -39,36 +35,23 @@ record PatternLayerSubject(AttentionSubject layer, Attention attention) implemen
     }
 
     @Override
-    public boolean supports(Form form) {
-        return layer.supports(form);
+    public Map<String, Tensor> parallel(Tensor x, Map<String, Tensor> inputs) {
+        Tensor y = requireNonNull(layer.parallel(x, inputs).get("y"));
+        return outputs(MixerInputs.zeroPadding(y, inputs.get("key_mask")));
     }
 
     @Override
-    public Form form(String mode) {
-        return layer.form(mode);
+    public Map<String, Tensor> stepwise(TokenMixer.Step last) {
+        return outputs(last.y());
     }
 
-    @Override
-    public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
-        Map<String, Tensor> outputs = layer.run(inputs, form);
-        Tensor y = requireNonNull(outputs.get("y"));
-        Tensor keyMask = inputs.get("key_mask");
-        if (keyMask != null) {
-            y = Layout.fillWhere(y, keyMask.viewAs(Shape.of(y.dim(0), y.dim(1), 1)), 0);
-        }
+    private Map<String, Tensor> outputs(Tensor y) {
         int length = y.dim(1);
+        AttentionPattern pattern = pattern(length);
         return new LazyOutputs()
                 .with("y", y)
-                .with(
-                        "mask",
-                        () ->
-                                WrittenOut.mask(attention.spec().pattern(), 1, length, length)
-                                        .viewAs(Shape.of(length, length)))
-                .with("pairs", () -> Tensor.of(new int[] {pairs(length)}, 1));
-    }
-
-    private int pairs(int length) {
-        return Math.toIntExact(attention.spec().pattern().pairs(length));
+                .with("mask", () -> PatternSubject.mask(pattern, 1, length).viewAs(Shape.of(length, length)))
+                .with("pairs", () -> Tensor.of(new int[] {Math.toIntExact(pattern.pairs(length))}, 1));
     }
 
     @Override
@@ -77,17 +60,12 @@ record PatternLayerSubject(AttentionSubject layer, Attention attention) implemen
     }
 
     @Override
-    public Cost cost(int length) {
-        return layer.cost(length);
+    public long parameters() {
+        return layer.parameters();
     }
 
     @Override
     public double padding(int length) {
         return layer.padding(length);
-    }
-
-    @Override
-    public long stateElements(int length) {
-        return layer.stateElements(length);
     }
 }

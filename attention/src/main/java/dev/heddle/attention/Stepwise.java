@@ -18,14 +18,21 @@ public final class Stepwise {
     /// @return the outputs `[B, N, D]` and the state after the last token
     /// @throws ConfigException if `chunk` is below 1
     public static TokenMixer.Step run(TokenMixer mixer, Tensor x, int chunk) {
+        return run(mixer, mixer.start(x.dim(0), Math.max(1, x.dim(1)), x.dtype()), x, chunk, chunk);
+    }
+
+    /// All of `x` from a state on, in chunks behind a first one of another size.
+    ///
+    /// @param first tokens in the first chunk
+    static TokenMixer.Step run(TokenMixer mixer, MixerState before, Tensor x, int first, int chunk) {
         if (chunk < 1) {
             throw new ConfigException("chunk: " + chunk + " tokens; use 1 or more");
         }
-        MixerState state = mixer.start(x.dim(0), Math.max(1, x.dim(1)), x.dtype());
+        MixerState state = before;
         List<Tensor> parts = new ArrayList<>();
         int from = 0;
         do {
-            int to = (int) Math.min((long) from + chunk, x.dim(1));
+            int to = (int) Math.min((long) from + (from == 0 ? first : chunk), x.dim(1));
             TokenMixer.Step step = mixer.advance(Layout.slice(x, 1, from, to), state);
             parts.add(step.y());
             state = step.state();

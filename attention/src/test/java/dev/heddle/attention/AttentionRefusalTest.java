@@ -78,7 +78,7 @@ class AttentionRefusalTest {
         Attention layer = Tensors.layer(Attention.multiHead(3), 12);
         assertThatThrownBy(() -> layer.forwardPadded(X, Tensor.of(new boolean[7], 1, 7)))
                 .isInstanceOf(ShapeException.class)
-                .hasMessageContaining("BOOL[2, 7], one for each key, is needed");
+                .hasMessageContaining("BOOL[2, 7], one for each token, is needed");
         assertThatThrownBy(() -> layer.forwardPadded(X, Tensors.random("mask", 2, 7)))
                 .isInstanceOf(ShapeException.class);
     }

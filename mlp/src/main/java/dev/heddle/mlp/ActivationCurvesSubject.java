@@ -7,7 +7,6 @@ import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.kernel.Activation;
 import dev.heddle.core.nn.Initialiser;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.ops.Activations;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
@@ -22,20 +21,12 @@ import java.util.Map;
 /// its name.
 final class ActivationCurvesSubject implements Subject {
     private final List<Activation> activations;
-    private final Module module = new WithoutParameters();
 
     ActivationCurvesSubject(List<Object> names) {
         if (names.isEmpty()) {
             throw new ConfigException("activations: the list is empty; give one or more");
         }
         this.activations = names.stream().map(name -> Activation.of(String.valueOf(name))).toList();
-    }
-
-    private static final class WithoutParameters extends Module {}
-
-    @Override
-    public Module module() {
-        return module;
     }
 
     @Override

@@ -26,7 +26,6 @@ import java.util.Map;
 /// `k`, `v` `[B, H, M, D]` → `y` and `attn`; linear biases also show their `slopes` and `bias` `[H, N, M]`.
 final class AttentionCoreSubject implements Subject {
     private final @Nullable Alibi alibi;
-    private final Module module;
     private final int heads;
     private final int headWidth;
     private final boolean causal;
@@ -39,14 +38,11 @@ final class AttentionCoreSubject implements Subject {
         }
         this.causal = config.flag("causal");
         this.alibi = alibi == null ? null : alibi.create(heads);
-        this.module = this.alibi == null ? new WithoutParameters() : this.alibi;
     }
-
-    private static final class WithoutParameters extends Module {}
 
     @Override
     public Module module() {
-        return module;
+        return alibi == null ? Subject.super.module() : alibi;
     }
 
     @Override

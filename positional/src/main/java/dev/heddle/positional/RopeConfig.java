@@ -42,7 +42,9 @@ final class RopeConfig {
             throw new ConfigException("head_dim: " + headWidth + " is less than 1");
         }
         Rope.Spec spec =
-                Rope.base(config.number("base")).style(RopeStyle.of(config.text("style"))).scaling(scaling(config));
+                Rope.base(config.number("base"))
+                        .style(RopeStyle.of("style", config.text("style")))
+                        .scaling(scaling(config));
         Rope rope = (config.has("rotary_dim") ? spec.partial(config.integer("rotary_dim")) : spec).create(headWidth);
         return config.has("heads")
                 ? new RotaryAttentionSubject(rope, config, seed)

@@ -16,15 +16,19 @@ public enum RopeStyle {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /// The style of a configuration's name.
+    /// The style of a configuration's name: its [#id], or `half` for short.
     ///
+    /// @param key of the configuration
     /// @throws ConfigException if there is none of that name
-    public static RopeStyle of(String id) {
+    public static RopeStyle of(String key, String id) {
         for (RopeStyle style : values()) {
             if (style.id().equals(id)) {
                 return style;
             }
         }
-        throw new ConfigException("style: '" + id + "' is not known; use interleaved or half_split");
+        if (id.equals("half")) {
+            return HALF_SPLIT;
+        }
+        throw new ConfigException(key + ": '" + id + "' is not known; use interleaved or half_split");
     }
 }

@@ -8,7 +8,6 @@ import dev.heddle.core.catalog.LazyOutputs;
 import dev.heddle.core.catalog.Schema;
 import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.error.ConfigException;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
@@ -23,11 +22,8 @@ import java.util.Map;
 final class LayoutsSubject implements Subject {
     private static final Schema SCHEMA = BlockSparseConfig.schema().build();
 
-    private final Module module = new WithoutParameters();
     private final Map<String, Named> layouts = new LinkedHashMap<>();
     private final Seed seed;
-
-    private static final class WithoutParameters extends Module {}
 
     /// One layout to be made.
     private record Named(BlockRule rule, int block, int blocks, int heads, int distinct) {
@@ -57,11 +53,6 @@ final class LayoutsSubject implements Subject {
         for (String name : layouts.keys()) {
             this.layouts.put(name, Named.of(name, layouts.object(name)));
         }
-    }
-
-    @Override
-    public Module module() {
-        return module;
     }
 
     @Override

@@ -15,7 +15,6 @@ import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
@@ -36,12 +35,9 @@ import java.util.Map;
 /// Where all heads have one pattern, `mask` is `[N, N]` and `pairs` `[1]`; where pairs depend on the sequence they are
 /// `[B, H]`.
 public final class PatternCoreSubject implements PatternSubject {
-    private final Module module = new WithoutParameters();
     private final int heads;
     private final int width;
     private final CorePattern source;
-
-    private static final class WithoutParameters extends Module {}
 
     /// @param width of a head
     /// @throws ConfigException if a size is below 1
@@ -62,11 +58,6 @@ public final class PatternCoreSubject implements PatternSubject {
     @Override
     public int heads() {
         return heads;
-    }
-
-    @Override
-    public Module module() {
-        return module;
     }
 
     @Override

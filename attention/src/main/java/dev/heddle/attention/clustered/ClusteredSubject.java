@@ -13,7 +13,6 @@ import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
@@ -29,12 +28,11 @@ import java.util.TreeSet;
 /// `counts` and, with top keys, `topk`.
 final class ClusteredSubject implements Subject {
     // Queries that the tiled kernel takes together, and the keys that it rounds up to at the widest vectors.
-    private static final int PANEL = 6;
-    private static final int WIDEST = 16;
+    private static final int PANEL = TiledWork.PANEL;
+    private static final int WIDEST = TiledWork.WIDEST;
 
     private static final Set<String> KNOWN = Set.of("q", "k", "v", "lengths", "clusters", "planes", "init");
 
-    private final Module module = new WithoutParameters();
     private final ClusteredAttention attention;
     private final HammingClustering clustering;
     private final int heads;
@@ -49,11 +47,6 @@ final class ClusteredSubject implements Subject {
         this.clustering = clustering;
         this.heads = heads;
         this.width = width;
-    }
-
-    @Override
-    public Module module() {
-        return module;
     }
 
     @Override

@@ -5,7 +5,6 @@ import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.LazyOutputs;
 import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.catalog.SubjectInputs;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
@@ -19,7 +18,6 @@ import java.util.Set;
 final class ClusteringSubject implements Subject {
     private static final Set<String> KNOWN = Set.of("q", "lengths", "planes", "init");
 
-    private final Module module = new WithoutParameters();
     private final HammingClustering clustering;
     private final int heads;
     private final int width;
@@ -30,11 +28,6 @@ final class ClusteringSubject implements Subject {
         this.clustering = clustering;
         this.heads = heads;
         this.width = width;
-    }
-
-    @Override
-    public Module module() {
-        return module;
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.heddle.attention.composed;
 import static java.util.Objects.requireNonNull;
 
 import dev.heddle.attention.KeyValueCache;
+import dev.heddle.attention.MixerInputs;
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.attention.pattern.Window;
@@ -95,18 +96,12 @@ public final class ComposedAttention extends TokenMixer {
     /// @throws ShapeException if `x` is of another width
     @Override
     public Tensor forward(Tensor x) {
-        check(x);
+        MixerInputs.requireTokens(x, width);
         if (x.elements() == 0) {
             return Tensor.zeros(x.dtype(), x.shape());
         }
         Projected p = project(x, 0);
         return finish(ComposedProduct.attend(p.q, p.k, p.v, p.pre, p.post, window));
-    }
-
-    private void check(Tensor x) {
-        if (x.rank() != 3 || x.dim(2) != width || !x.dtype().isFloating()) {
-            throw new ShapeException("input: found " + x + "; floating [B, tokens, " + width + "] is needed");
-        }
     }
 
     /// What tokens are made into: queries, keys and values `[B, N, H, Dh]`, normed and rotated, and what composes their
@@ -192,9 +187,6 @@ public final class ComposedAttention extends TokenMixer {
             throw new ConfigException(
                     "cache: this attention sees later tokens and cannot go token by token; use causal(true)");
         }
-        if (batch < 1 || capacity < 1) {
-            throw new InputException("cache: batch " + batch + ", capacity " + capacity + "; both must be 1 or more");
-        }
         Shape shape = Shape.of(batch, capacity, spec.heads, headWidth);
         KeyValueCache tokens = KeyValueCache.empty(this, shape, shape, dtype);
         if (!spec.hasKeyFactors()) {
@@ -214,7 +206,7 @@ public final class ComposedAttention extends TokenMixer {
     /// @throws InputException if the cache was started by another layer or for another batch
     @Override
     public Step advance(Tensor x, MixerState state) {
-        check(x);
+        MixerInputs.requireTokens(x, width);
         if (!(state instanceof ComposedState before)) {
             throw new InputException("cache: " + state + " is not one of composed attention; use one from start");
         }

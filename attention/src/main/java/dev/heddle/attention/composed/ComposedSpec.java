@@ -1,5 +1,6 @@
 package dev.heddle.attention.composed;
 
+import dev.heddle.attention.HeadWidth;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.attention.pattern.Window;
 import dev.heddle.core.error.ConfigException;
@@ -211,18 +212,7 @@ public final class ComposedSpec implements TokenMixer.Factory {
     }
 
     int headWidthIn(int width) {
-        if (headWidth.isEmpty() && width % heads != 0) {
-            int below = width / heads * heads;
-            throw new ConfigException(
-                    "heads: width "
-                            + width
-                            + " is not divisible by "
-                            + heads
-                            + " heads; use "
-                            + (below > 0 ? below + " or " : "")
-                            + (below + heads));
-        }
-        return headWidth.orElse(width / heads);
+        return headWidth.orElseGet(() -> HeadWidth.of(width, heads));
     }
 
     /// Makes the layer for a model width.

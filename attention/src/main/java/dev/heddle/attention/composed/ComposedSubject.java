@@ -1,31 +1,26 @@
 package dev.heddle.attention.composed;
 
-import dev.heddle.attention.MixerState;
+import dev.heddle.attention.KeyValueCache;
+import dev.heddle.attention.MixerSubject;
 import dev.heddle.attention.PatternSubject;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.attention.composed.ComposedAttention.Projected;
 import dev.heddle.attention.pattern.AttentionPattern;
-import dev.heddle.core.catalog.Cost;
-import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.LazyOutputs;
 import dev.heddle.core.catalog.SubjectInputs;
-import dev.heddle.core.error.ConfigException;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /// A [ComposedAttention] layer as the catalogue knows it: input `x`; outputs `y` and, when asked for, the probabilities
 /// `probs` and `composed_probs` `[B, H, N, N]` and what a cache holds, `k_cache` and `v_cache` `[B, H, N, Dh]` and, as
 /// matrices, `kw_cache` `[B, N, 2, H, H]`.
-final class ComposedSubject implements PatternSubject {
+final class ComposedSubject implements PatternSubject, MixerSubject {
     private static final Map<String, String> NAMES =
             Map.ofEntries(
                     Map.entry("wq", "wq.weight"),
@@ -57,7 +52,7 @@ final class ComposedSubject implements PatternSubject {
     }
 
     @Override
-    public Module module() {
+    public TokenMixer mixer() {
         return attention;
     }
 
@@ -76,29 +71,7 @@ final class ComposedSubject implements PatternSubject {
     }
 
     @Override
-    public boolean supports(Form form) {
-        return form instanceof Form.Parallel || attention.isRecurrent();
-    }
-
-    @Override
-    public Form form(String mode) {
-        return switch (mode) {
-            case "decode", "recurrent" -> Form.RECURRENT;
-            default -> Form.PARALLEL;
-        };
-    }
-
-    @Override
-    public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
-        Tensor x = SubjectInputs.tensor(inputs, "x", 3);
-        return switch (form) {
-            case Form.Parallel _ -> parallel(x);
-            case Form.Chunkwise(int size) -> cached(x, size);
-            case Form.Recurrent _ -> cached(x, 1);
-        };
-    }
-
-    private Map<String, Tensor> parallel(Tensor x) {
+    public Map<String, Tensor> parallel(Tensor x, Map<String, Tensor> inputs) {
         LazyOutputs outputs = new LazyOutputs();
         outputs.with("y", attention.forward(x));
         outputs.with("probs", () -> writtenOut(x).probabilities());
@@ -116,25 +89,13 @@ final class ComposedSubject implements PatternSubject {
         return WrittenOutComposition.of(p.q(), p.k(), p.pre(), p.post(), attention.spec().pattern());
     }
 
-    private Map<String, Tensor> cached(Tensor x, int chunk) {
-        if (chunk < 1) {
-            throw new ConfigException("chunk: " + chunk + " tokens; use 1 or more");
-        }
-        MixerState state = attention.start(x.dim(0), Math.max(1, x.dim(1)), x.dtype());
-        List<Tensor> parts = new ArrayList<>();
-        int from = 0;
-        do {
-            int to = (int) Math.min((long) from + chunk, x.dim(1));
-            TokenMixer.Step step = attention.advance(Layout.slice(x, 1, from, to), state);
-            parts.add(step.y());
-            state = step.state();
-            from = to;
-        } while (from < x.dim(1));
-        ComposedState last = (ComposedState) state;
+    @Override
+    public Map<String, Tensor> stepwise(TokenMixer.Step last) {
+        KeyValueCache tokens = ((ComposedState) last.state()).tokens();
         return new LazyOutputs()
-                .with("y", Layout.concatenate(1, parts.toArray(Tensor[]::new)))
-                .with("k_cache", () -> headMajor(last.tokens().keys()))
-                .with("v_cache", () -> headMajor(last.tokens().values()));
+                .with("y", last.y())
+                .with("k_cache", () -> headMajor(tokens.keys()))
+                .with("v_cache", () -> headMajor(tokens.values()));
     }
 
     private static Tensor headMajor(Tensor x) {
@@ -147,15 +108,10 @@ final class ComposedSubject implements PatternSubject {
         return Map.of("x", SubjectInputs.normal(shape, dtype, seed.split("x")));
     }
 
-    @Override
-    public Cost cost(int length) {
-        long state = attention.isRecurrent() ? attention.stateElements(length) : 0;
-        return new Cost(parameters(), attention.multiplyAdds(length), state);
-    }
-
     // 4·D·H·Dh, 2·Dh with norms, H² for each static matrix, 4·K·(D + 2·R·H) with K = 2·H·R for the low-rank matrices
     // (16·H·D + 64·H² at rank 2) and 4·H·D for the gates.
-    private long parameters() {
+    @Override
+    public long parameters() {
         ComposedSpec spec = attention.spec();
         long heads = spec.heads;
         long count = 4L * attention.width() * heads * attention.headWidth();
@@ -170,14 +126,5 @@ final class ComposedSubject implements PatternSubject {
     @Override
     public double padding(int length) {
         return attention.padding(length);
-    }
-
-    @Override
-    public long stateElements(int length) {
-        if (!attention.isRecurrent()) {
-            return 0;
-        }
-        Tensor x = SubjectInputs.normal(Shape.of(1, length, attention.width()), attention.dtype(), Seed.of(length));
-        return attention.advance(x, attention.start(1, 1, x.dtype())).state().elements();
     }
 }

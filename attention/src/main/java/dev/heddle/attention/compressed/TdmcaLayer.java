@@ -1,13 +1,14 @@
 package dev.heddle.attention.compressed;
 
+import dev.heddle.attention.HeadWidth;
+import dev.heddle.attention.KeyValueCache;
+import dev.heddle.attention.MixerInputs;
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.attention.kernel.AttentionShape;
 import dev.heddle.attention.kernel.TiledWork;
 import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.core.error.ConfigException;
-import dev.heddle.core.error.InputException;
-import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
 
@@ -20,24 +21,15 @@ import java.util.OptionalLong;
 public abstract sealed class TdmcaLayer extends TokenMixer permits LocalBlockAttention, MemoryCompressedAttention {
     private final int width;
     private final int heads;
+    private final int headWidth;
 
     TdmcaLayer(int width, int heads) {
         if (heads < 1 || width < 1) {
             throw new ConfigException("heads: " + heads + " of width " + width + "; both must be 1 or more");
         }
-        if (width % heads != 0) {
-            int below = width / heads * heads;
-            throw new ConfigException(
-                    "heads: width "
-                            + width
-                            + " is not divisible by "
-                            + heads
-                            + " heads; use "
-                            + (below > 0 ? below + " or " : "")
-                            + (below + heads));
-        }
         this.width = width;
         this.heads = heads;
+        headWidth = HeadWidth.of(width, heads);
     }
 
     /// The columns that there are for a sequence of `length` tokens.
@@ -64,15 +56,11 @@ public abstract sealed class TdmcaLayer extends TokenMixer permits LocalBlockAtt
         if (!isRecurrent()) {
             throw new ConfigException("state: this layer sees later tokens; use a causal one to go token by token");
         }
-        if (batch < 1 || capacity < 1) {
-            throw new InputException("state: batch " + batch + ", capacity " + capacity + "; both must be 1 or more");
-        }
+        KeyValueCache.requireRoom(batch, capacity);
     }
 
     final void check(Tensor x) {
-        if (x.rank() != 3 || x.dim(2) != width || !x.dtype().isFloating()) {
-            throw new ShapeException("input: found " + x + "; floating [B, tokens, " + width + "] is needed");
-        }
+        MixerInputs.requireTokens(x, width);
     }
 
     /// Allowed pairs of one head.
@@ -118,6 +106,6 @@ public abstract sealed class TdmcaLayer extends TokenMixer permits LocalBlockAtt
 
     /// The width of a head, D/H.
     public final int headWidth() {
-        return width / heads;
+        return headWidth;
     }
 }

@@ -1,5 +1,6 @@
 package dev.heddle.attention.dilated;
 
+import dev.heddle.attention.HeadWidth;
 import dev.heddle.attention.MixerInputs;
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.RecentTokens;
@@ -50,19 +51,10 @@ public final class DilatedAttention extends TokenMixer {
     private final Dense out;
 
     DilatedAttention(DilatedSpec spec, int width, double residualScale, Seed seed) {
-        if (width < 1 || width % spec.heads() != 0) {
-            throw new ConfigException(
-                    "heads: width "
-                            + width
-                            + " is not divisible by "
-                            + spec.heads()
-                            + " heads; use a multiple of "
-                            + spec.heads());
-        }
         this.spec = spec;
         this.patterns = spec.patterns();
         this.width = width;
-        this.headWidth = width / spec.heads();
+        this.headWidth = HeadWidth.of(width, spec.heads());
         q = projection("q_proj", seed);
         k = projection("k_proj", seed);
         v = projection("v_proj", seed);
@@ -143,16 +135,19 @@ public final class DilatedAttention extends TokenMixer {
         return out.forward(innerNorm == null ? joined : innerNorm.forward(joined));
     }
 
+    /// True if tokens can be fed one by one: no key after a query is seen.
+    @Override
+    public boolean isRecurrent() {
+        return spec.causal();
+    }
+
     /// An empty cache. It holds the tokens of the current segments, those of the longest at most.
     ///
     /// @throws ConfigException if this attention looks ahead
     @Override
     public RecentTokens start(int batch, int capacity, DType dtype) {
-        if (!spec.causal()) {
+        if (!isRecurrent()) {
             throw new ConfigException("cache: this attention sees later tokens; use a causal one to go token by token");
-        }
-        if (batch < 1 || capacity < 1) {
-            throw new InputException("cache: batch " + batch + ", capacity " + capacity + "; both must be 1 or more");
         }
         int longest = patterns.stream().mapToInt(DilatedSegments::segment).max().orElseThrow();
         Shape shape = Shape.of(batch, Math.min(capacity, longest), spec.heads(), headWidth);
@@ -189,12 +184,6 @@ public final class DilatedAttention extends TokenMixer {
     /// The first position that a query at `position` or later may see: where the oldest current segment begins.
     private int firstSeen(int position) {
         return patterns.stream().mapToInt(pattern -> position - position % pattern.segment()).min().orElseThrow();
-    }
-
-    /// True if tokens can be fed one by one.
-    @Override
-    public boolean isRecurrent() {
-        return spec.causal();
     }
 
     /// Those of all pairs `(w, r)`: a key that is kept by several is scored once for each.

@@ -1,15 +1,12 @@
 package dev.heddle.attention.dilated;
 
+import dev.heddle.attention.MixerSubject;
 import dev.heddle.attention.PatternSubject;
-import dev.heddle.attention.Stepwise;
+import dev.heddle.attention.TokenMixer;
 import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.attention.pattern.DilatedSegments;
-import dev.heddle.core.catalog.Cost;
-import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.LazyOutputs;
 import dev.heddle.core.catalog.SubjectInputs;
-import dev.heddle.core.error.InputException;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
@@ -23,7 +20,7 @@ import java.util.Map;
 /// pairs `(w, r)` let a query see a key, `multiplicity` `[H, N, N]`, and the query-key `pairs` of each, `[n, H]`.
 ///
 /// The pattern that it shows is the union of those of its pairs.
-record DilatedSubject(DilatedAttention attention) implements PatternSubject {
+record DilatedSubject(DilatedAttention attention) implements PatternSubject, MixerSubject {
     @Override
     public AttentionPattern pattern(int length) {
         return patterns().stream().map(AttentionPattern.class::cast).reduce(AttentionPattern::or).orElseThrow();
@@ -39,7 +36,7 @@ record DilatedSubject(DilatedAttention attention) implements PatternSubject {
     }
 
     @Override
-    public Module module() {
+    public TokenMixer mixer() {
         return attention;
     }
 
@@ -52,33 +49,13 @@ record DilatedSubject(DilatedAttention attention) implements PatternSubject {
     }
 
     @Override
-    public boolean supports(Form form) {
-        return form instanceof Form.Parallel || attention.spec().causal();
+    public Map<String, Tensor> parallel(Tensor x, Map<String, Tensor> inputs) {
+        return outputs(attention.forward(x, inputs.get("key_mask")));
     }
 
     @Override
-    public Form form(String mode) {
-        return switch (mode) {
-            case "decode", "recurrent" -> Form.RECURRENT;
-            default -> Form.PARALLEL;
-        };
-    }
-
-    @Override
-    public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
-        Tensor x = SubjectInputs.tensor(inputs, "x", 3);
-        return switch (form) {
-            case Form.Parallel _ -> outputs(attention.forward(x, inputs.get("key_mask")));
-            case Form.Chunkwise(int size) -> outputs(cached(x, size, inputs));
-            case Form.Recurrent _ -> outputs(cached(x, 1, inputs));
-        };
-    }
-
-    private Tensor cached(Tensor x, int chunk, Map<String, Tensor> inputs) {
-        if (inputs.containsKey("key_mask")) {
-            throw new InputException("key_mask: the cached forms take none; use the parallel form");
-        }
-        return Stepwise.run(attention, x, chunk).y();
+    public Map<String, Tensor> stepwise(TokenMixer.Step last) {
+        return outputs(last.y());
     }
 
     private Map<String, Tensor> outputs(Tensor y) {
@@ -119,14 +96,9 @@ record DilatedSubject(DilatedAttention attention) implements PatternSubject {
         return inputs;
     }
 
-    @Override
-    public Cost cost(int length) {
-        long state = attention.spec().causal() ? attention.stateElements(length) : 0;
-        return new Cost(parameters(), attention.multiplyAdds(length), state);
-    }
-
     // 4·D² + D, 3·D more with biases and 2·D with a norm.
-    private long parameters() {
+    @Override
+    public long parameters() {
         long width = attention.width();
         return 4 * width * width
                 + width
@@ -137,15 +109,5 @@ record DilatedSubject(DilatedAttention attention) implements PatternSubject {
     @Override
     public double padding(int length) {
         return attention.padding(length);
-    }
-
-    @Override
-    public long stateElements(int length) {
-        if (!attention.spec().causal()) {
-            return 0;
-        }
-        DType dtype = attention.parameters().values().iterator().next().value().dtype();
-        Tensor x = SubjectInputs.normal(Shape.of(1, length, attention.width()), dtype, Seed.of(length));
-        return attention.advance(x, attention.start(1, 1, dtype)).state().elements();
     }
 }

@@ -1,5 +1,6 @@
 package dev.heddle.attention.global;
 
+import dev.heddle.attention.HeadWidth;
 import dev.heddle.attention.MixerInputs;
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.RecentTokens;
@@ -41,7 +42,7 @@ import java.util.OptionalLong;
 /// Source: arXiv 2004.05150 §3; `allenai/longformer`. Causal masking of all of it is an extension.
 public final class Longformer extends TokenMixer {
     private final LongformerSpec spec;
-    private final HeadWindows windows;
+    private final AttentionPattern windows;
     private final int width;
     private final int headWidth;
     private final Projections local;
@@ -56,19 +57,10 @@ public final class Longformer extends TokenMixer {
     }
 
     Longformer(LongformerSpec spec, int width, double residualScale, Seed seed) {
-        if (width < 1 || width % spec.heads() != 0) {
-            throw new ConfigException(
-                    "heads: width "
-                            + width
-                            + " is not divisible by "
-                            + spec.heads()
-                            + " heads; use a multiple of "
-                            + spec.heads());
-        }
         this.spec = spec;
         this.width = width;
         windows = spec.windows();
-        headWidth = width / spec.heads();
+        headWidth = HeadWidth.of(width, spec.heads());
         local = projections("", seed);
         global = spec.globalTokens() ? projections("_global", seed) : null;
         Initialiser feeding = spec.initialiser().scaled(residualScale);
@@ -157,16 +149,19 @@ public final class Longformer extends TokenMixer {
         return out == null ? joined : out.forward(joined);
     }
 
+    /// True if tokens can be fed one by one: no key after a query is seen.
+    @Override
+    public boolean isRecurrent() {
+        return spec.causal();
+    }
+
     /// An empty cache. It holds the tokens that the widest window reaches, and the query's own.
     ///
     /// @throws ConfigException if this attention looks ahead
     @Override
     public RecentTokens start(int batch, int capacity, DType dtype) {
-        if (!spec.causal()) {
+        if (!isRecurrent()) {
             throw new ConfigException("cache: this attention sees later tokens; use a causal one to go token by token");
-        }
-        if (batch < 1 || capacity < 1) {
-            throw new InputException("cache: batch " + batch + ", capacity " + capacity + "; both must be 1 or more");
         }
         int room = (int) Math.min(capacity, 2 * held());
         Shape shape = Shape.of(batch, room, spec.heads(), headWidth);
@@ -193,12 +188,6 @@ public final class Longformer extends TokenMixer {
                 ScaledDotProduct.attendCached(
                         q, all.keyMemory(), all.valueMemory(), all.inMemory(), AttentionOptions.of(windows));
         return new Step(finish(near.y()), all.forgetBefore((int) Math.max(0, all.length() - held())));
-    }
-
-    /// True if tokens can be fed one by one.
-    @Override
-    public boolean isRecurrent() {
-        return spec.causal();
     }
 
     /// Without global tokens.

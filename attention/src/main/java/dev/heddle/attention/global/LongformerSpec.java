@@ -1,6 +1,8 @@
 package dev.heddle.attention.global;
 
 import dev.heddle.attention.TokenMixer;
+import dev.heddle.attention.pattern.AttentionPattern;
+import dev.heddle.attention.pattern.PerHead;
 import dev.heddle.attention.pattern.Window;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.nn.Initialiser;
@@ -96,8 +98,11 @@ public record LongformerSpec(
     }
 
     /// The windows, one for each head.
-    HeadWindows windows() {
-        return new HeadWindows(dilation.stream().map(rate -> new Window(window, causal ? 0 : window, rate)).toList());
+    AttentionPattern windows() {
+        return new PerHead(
+                dilation.stream()
+                        .<AttentionPattern>map(rate -> new Window(window, causal ? 0 : window, rate))
+                        .toList());
     }
 
     /// Tokens before a query that some head may see.

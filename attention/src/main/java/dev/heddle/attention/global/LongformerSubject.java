@@ -2,22 +2,18 @@ package dev.heddle.attention.global;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.heddle.attention.MixerSubject;
 import dev.heddle.attention.PatternSubject;
-import dev.heddle.attention.Stepwise;
+import dev.heddle.attention.TokenMixer;
 import dev.heddle.attention.pattern.AttentionPattern;
-import dev.heddle.core.catalog.Cost;
-import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.LazyOutputs;
 import dev.heddle.core.catalog.SubjectInputs;
-import dev.heddle.core.error.InputException;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
@@ -25,7 +21,7 @@ import java.util.stream.IntStream;
 /// pairs were allowed, `mask` `[B, H, N, N]`, and how many, `pairs` `[B, H]`.
 ///
 /// The pattern that it shows is that of the windows: which tokens are global comes with the text.
-record LongformerSubject(Longformer attention) implements PatternSubject {
+record LongformerSubject(Longformer attention) implements MixerSubject, PatternSubject {
     private static final String GLOBAL = "_global.";
 
     @Override
@@ -39,7 +35,7 @@ record LongformerSubject(Longformer attention) implements PatternSubject {
     }
 
     @Override
-    public Module module() {
+    public TokenMixer mixer() {
         return attention;
     }
 
@@ -61,43 +57,12 @@ record LongformerSubject(Longformer attention) implements PatternSubject {
     }
 
     @Override
-    public boolean supports(Form form) {
-        return form instanceof Form.Parallel || attention.spec().causal();
-    }
-
-    @Override
-    public Form form(String mode) {
-        return switch (mode) {
-            case "decode", "recurrent" -> Form.RECURRENT;
-            default -> Form.PARALLEL;
-        };
-    }
-
-    @Override
-    public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
-        Tensor x = SubjectInputs.tensor(inputs, "x", 3);
-        return switch (form) {
-            case Form.Parallel _ -> parallel(x, inputs);
-            case Form.Chunkwise(int size) -> cached(x, size, inputs);
-            case Form.Recurrent _ -> cached(x, 1, inputs);
-        };
-    }
-
-    private Map<String, Tensor> parallel(Tensor x, Map<String, Tensor> inputs) {
+    public Map<String, Tensor> parallel(Tensor x, Map<String, Tensor> inputs) {
         Tensor globalMask = inputs.get("global_mask");
         Tensor keyMask = inputs.get("key_mask");
         LazyOutputs outputs = new LazyOutputs().with("y", attention.forward(x, globalMask, keyMask));
         outputs.with("mask", () -> mask(attention.globals(x, globalMask, keyMask)));
         return outputs.with("pairs", () -> pairs(requireNonNull(outputs.get("mask"))));
-    }
-
-    private Map<String, Tensor> cached(Tensor x, int chunk, Map<String, Tensor> inputs) {
-        for (String name : List.of("global_mask", "key_mask")) {
-            if (inputs.containsKey(name)) {
-                throw new InputException(name + ": the cached forms take none; use the parallel form");
-            }
-        }
-        return Map.of("y", Stepwise.run(attention, x, chunk).y());
     }
 
     private Tensor mask(GlobalTokens globals) {
@@ -156,13 +121,13 @@ record LongformerSubject(Longformer attention) implements PatternSubject {
     }
 
     @Override
-    public Cost cost(int length) {
-        long state = attention.spec().causal() ? attention.stateElements(length) : 0;
-        return new Cost(parameters(), attention.multiplyAdds(length, sampled(length)), state);
+    public long multiplyAdds(int length) {
+        return attention.multiplyAdds(length, sampled(length));
     }
 
     // D² for each projection, D more with biases, and D² + D for the output.
-    private long parameters() {
+    @Override
+    public long parameters() {
         LongformerSpec spec = attention.spec();
         long width = attention.width();
         long kinds = spec.globalTokens() ? 2 : 1;
@@ -173,15 +138,5 @@ record LongformerSubject(Longformer attention) implements PatternSubject {
     @Override
     public double padding(int length) {
         return attention.padding(length, sampled(length));
-    }
-
-    @Override
-    public long stateElements(int length) {
-        if (!attention.spec().causal()) {
-            return 0;
-        }
-        DType dtype = attention.parameters().values().iterator().next().value().dtype();
-        Tensor x = SubjectInputs.normal(Shape.of(1, length, attention.width()), dtype, Seed.of(length));
-        return attention.advance(x, attention.start(1, 1, dtype)).state().elements();
     }
 }

@@ -10,7 +10,6 @@ import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.ShapeException;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
@@ -28,7 +27,6 @@ final class CoreSubject implements Subject {
     private final LshAttentionSpec spec;
     private final int headWidth;
     private final Seed seed;
-    private final Module module = new WithoutParameters();
 
     /// @throws ConfigException if the width is less than 1
     CoreSubject(LshAttentionSpec spec, int headWidth, Seed seed) {
@@ -38,13 +36,6 @@ final class CoreSubject implements Subject {
         this.spec = spec;
         this.headWidth = headWidth;
         this.seed = seed;
-    }
-
-    private static final class WithoutParameters extends Module {}
-
-    @Override
-    public Module module() {
-        return module;
     }
 
     @Override

@@ -1,10 +1,8 @@
 package dev.heddle.attention.hashing;
 
-import dev.heddle.core.catalog.Cost;
-import dev.heddle.core.catalog.Form;
-import dev.heddle.core.catalog.Subject;
+import dev.heddle.attention.MixerSubject;
+import dev.heddle.attention.TokenMixer;
 import dev.heddle.core.catalog.SubjectInputs;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
@@ -14,15 +12,14 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /// An [LshAttention] layer: inputs `x` `[B, N, D]`, `key_mask` `[B, N]` and `rotations`; output `y`.
-record LayerSubject(LshAttention layer) implements Subject {
+record LayerSubject(LshAttention layer) implements MixerSubject {
     @Override
-    public Module module() {
+    public TokenMixer mixer() {
         return layer;
     }
 
     @Override
-    public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
-        Tensor x = SubjectInputs.tensor(inputs, "x", 3);
+    public Map<String, Tensor> parallel(Tensor x, Map<String, Tensor> inputs) {
         return Map.of("y", layer.forward(x, inputs.get("key_mask"), inputs.get("rotations")));
     }
 
@@ -38,9 +35,9 @@ record LayerSubject(LshAttention layer) implements Subject {
 
     // Three matrices, and the biases of one.
     @Override
-    public Cost cost(int length) {
+    public long parameters() {
         long width = layer.width();
-        return new Cost(3 * width * width + width, layer.multiplyAdds(length), 0);
+        return 3 * width * width + width;
     }
 
     @Override

@@ -1,5 +1,7 @@
 package dev.heddle.attention.hashing;
 
+import dev.heddle.attention.HeadWidth;
+import dev.heddle.attention.MixerInputs;
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.attention.kernel.AttentionOptions;
@@ -39,18 +41,9 @@ public final class LshAttention extends TokenMixer {
     private final Dense toOut;
 
     LshAttention(LshAttentionSpec spec, int width, double residualScale, Seed seed) {
-        if (width < 1 || width % spec.heads() != 0) {
-            throw new ConfigException(
-                    "heads: width "
-                            + width
-                            + " is not divisible by "
-                            + spec.heads()
-                            + " heads; use "
-                            + (Math.max(0, width) / spec.heads() + 1) * spec.heads());
-        }
         this.spec = spec;
         this.width = width;
-        this.headWidth = width / spec.heads();
+        this.headWidth = HeadWidth.of(width, spec.heads());
         this.seed = seed.split("rotations");
         toqk = child("toqk", new Dense(width, width, false, spec.initialiser(), seed.split("toqk")));
         tov = child("tov", new Dense(width, width, false, spec.initialiser(), seed.split("tov")));
@@ -83,9 +76,8 @@ public final class LshAttention extends TokenMixer {
     /// @param rotations `[1 or B·H, Dh, R, N'/m/2]` with N' the padded length; null for the layer's own
     /// @throws ShapeException if a tensor does not fit
     public Tensor forward(Tensor x, @Nullable Tensor keyMask, @Nullable Tensor rotations) {
-        if (x.rank() != 3 || x.dim(2) != width || !x.dtype().isFloating()) {
-            throw new ShapeException("input: found " + x + "; floating [B, tokens, " + width + "] is needed");
-        }
+        MixerInputs.requireTokens(x, width);
+        MixerInputs.requireMask("key_mask", keyMask, x);
         if (x.elements() == 0) {
             return Tensor.zeros(x.dtype(), x.shape());
         }

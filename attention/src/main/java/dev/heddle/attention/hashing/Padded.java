@@ -1,9 +1,6 @@
 package dev.heddle.attention.hashing;
 
-import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.ops.Layout;
-import dev.heddle.core.tensor.DType;
-import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
 import org.jspecify.annotations.Nullable;
@@ -32,9 +29,6 @@ record Padded(int batch, int length, int padded) {
     ///
     /// @param real `[B, N]` BOOL, or null if all are
     @Nullable Tensor mask(@Nullable Tensor real) {
-        if (real != null && (real.dtype() != DType.BOOL || !real.shape().equals(Shape.of(batch, length)))) {
-            throw new ShapeException("key_mask: found " + real + "; BOOL[" + batch + ", " + length + "] is needed");
-        }
         if (padded == length) {
             return real;
         }

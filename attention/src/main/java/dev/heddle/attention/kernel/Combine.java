@@ -1,8 +1,8 @@
 package dev.heddle.attention.kernel;
 
-import dev.heddle.attention.kernel.ReferenceKernel.Store;
 import dev.heddle.attention.kernel.ScaledDotProduct.Result;
 import dev.heddle.core.error.ShapeException;
+import dev.heddle.core.kernel.Elements;
 import dev.heddle.core.kernel.KernelProvider;
 import dev.heddle.core.kernel.Parallel;
 import dev.heddle.core.tensor.Autograd;
@@ -104,7 +104,7 @@ public final class Combine {
         final long lse;
         final long[] partY = parts.stream().mapToLong(part -> part.y().address()).toArray();
         final long[] partLse = parts.stream().mapToLong(part -> part.lse().address()).toArray();
-        final Store store = dtype == DType.F64 ? Store.DOUBLES : Store.FLOATS;
+        final Elements store = dtype == DType.F64 ? Elements.F64 : Elements.F32;
         final long bytes = (long) width * dtype.bytes();
 
         Rows(long y, long lse) {

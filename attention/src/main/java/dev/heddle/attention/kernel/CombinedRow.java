@@ -3,7 +3,7 @@ package dev.heddle.attention.kernel;
 import static dev.heddle.attention.kernel.Lanes.COUNT;
 import static dev.heddle.attention.kernel.Lanes.FLOATS;
 
-import dev.heddle.attention.kernel.ReferenceKernel.Store;
+import dev.heddle.core.kernel.Elements;
 import dev.heddle.core.kernel.Native;
 
 import jdk.incubator.vector.FloatVector;
@@ -20,7 +20,7 @@ interface CombinedRow {
     double slope(long dy, long part, long y);
 
     /// One element at a time, in double.
-    record Scalars(Store store, int width) implements CombinedRow {
+    record Scalars(Elements store, int width) implements CombinedRow {
         @Override
         public void mix(double[] weights, long[] rows, int count, long to) {
             for (int d = 0; d < width; d++) {

@@ -1,19 +1,20 @@
 package dev.heddle.attention.kernel;
 
+import dev.heddle.core.kernel.Elements;
 import dev.heddle.core.kernel.Parallel;
 import dev.heddle.core.kernel.WorkMeter;
 
 /// The definition, query by query in double: all keys that a query meets in any round, one softmax over them.
 final class ReferenceChunks implements ChunkKernel {
-    static final ReferenceChunks F64 = new ReferenceChunks(ReferenceKernel.Store.DOUBLES);
-    static final ReferenceChunks F32 = new ReferenceChunks(ReferenceKernel.Store.FLOATS);
+    static final ReferenceChunks F64 = new ReferenceChunks(Elements.F64);
+    static final ReferenceChunks F32 = new ReferenceChunks(Elements.F32);
 
     /// Norms below this one count as this one.
     static final double LEAST_NORM = 1e-12;
 
-    private final ReferenceKernel.Store store;
+    private final Elements store;
 
-    private ReferenceChunks(ReferenceKernel.Store store) {
+    private ReferenceChunks(Elements store) {
         this.store = store;
     }
 

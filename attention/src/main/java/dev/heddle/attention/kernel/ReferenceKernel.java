@@ -1,5 +1,6 @@
 package dev.heddle.attention.kernel;
 
+import dev.heddle.core.kernel.Elements;
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.kernel.Parallel;
 import dev.heddle.core.kernel.WorkMeter;
@@ -10,61 +11,15 @@ import java.util.Arrays;
 /// what the tiled kernel is compared with, what runs on 64-bit floats, and the fallback without the Vector API.
 public final class ReferenceKernel implements AttentionKernel {
     /// On 64-bit floats.
-    public static final ReferenceKernel F64 = new ReferenceKernel(Store.DOUBLES);
+    public static final ReferenceKernel F64 = new ReferenceKernel(Elements.F64);
 
     /// On 32-bit floats, still computing in double.
-    public static final ReferenceKernel F32 = new ReferenceKernel(Store.FLOATS);
+    public static final ReferenceKernel F32 = new ReferenceKernel(Elements.F32);
 
-    private final Store store;
+    private final Elements store;
 
-    private ReferenceKernel(Store store) {
+    private ReferenceKernel(Elements store) {
         this.store = store;
-    }
-
-    /// How elements lie in memory.
-    enum Store {
-        FLOATS {
-            @Override
-            double get(long address, long index) {
-                return Native.getFloat(address + Float.BYTES * index);
-            }
-
-            @Override
-            void set(long address, long index, double value) {
-                Native.setFloat(address + Float.BYTES * index, (float) value);
-            }
-        },
-        DOUBLES {
-            @Override
-            double get(long address, long index) {
-                return Native.getDouble(address + Double.BYTES * index);
-            }
-
-            @Override
-            void set(long address, long index, double value) {
-                Native.setDouble(address + Double.BYTES * index, value);
-            }
-        };
-
-        abstract double get(long address, long index);
-
-        abstract void set(long address, long index, double value);
-
-        void add(long address, long index, double value) {
-            set(address, index, get(address, index) + value);
-        }
-
-        void read(long address, long index, double[] row) {
-            for (int d = 0; d < row.length; d++) {
-                row[d] = get(address, index + d);
-            }
-        }
-
-        void write(long address, long index, double[] row, int from, int width) {
-            for (int d = 0; d < width; d++) {
-                set(address, index + d, row[from + d]);
-            }
-        }
     }
 
     @Override

@@ -27,7 +27,7 @@ final class TiledBackward {
     /// Queries in a tile.
     private static final int ROWS = 96;
 
-    /// Queries in a tile where each sees few keys, as in [TiledForward].
+    /// Queries in a tile where each sees few keys in several places, as in [TiledForward].
     private static final int FEW_ROWS = TILE;
 
     /// Key tiles kept in the cache together.

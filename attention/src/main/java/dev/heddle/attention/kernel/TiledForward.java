@@ -20,8 +20,8 @@ final class TiledForward {
     /// cache together with a tile of keys and values.
     private static final int ROWS = 192;
 
-    /// Queries in a tile where each sees few keys: as many as keys in a tile, so that more tiles are wholly seen or not at
-    /// all, and fewer need a look at every pair.
+    /// Queries in a tile where each sees few keys in several places: as many as keys in a tile, so that more tiles of block
+    /// layouts are wholly seen or not at all, and fewer need a look at every pair.
     private static final int FEW_ROWS = TILE;
 
     private final Pass pass;
@@ -53,11 +53,20 @@ final class TiledForward {
 
     /// Queries in a tile of a pass.
     static int rows(Pass pass) {
+        KeyRanges seen = seenInTheMiddle(pass);
+        return isFew(seen, pass) && seen.count() > 1 ? FEW_ROWS : ROWS;
+    }
+
+    private static boolean isFew(KeyRanges seen, Pass pass) {
+        return seen.size() < pass.keys / 4;
+    }
+
+    // The keys that a tile in the middle of the queries sees.
+    private static KeyRanges seenInTheMiddle(Pass pass) {
         int middle = pass.queries / ROWS / 2 * ROWS;
         int query = middle + pass.offset;
         int stop = Math.min(middle + ROWS, pass.queries) + pass.offset;
-        KeyRanges ranges = pass.pattern.keys(pass.heads[0], query, stop).intersect(KeyRanges.of(0, pass.keys));
-        return ranges.size() < pass.keys / 4 ? FEW_ROWS : ROWS;
+        return pass.pattern.keys(pass.heads[0], query, stop).intersect(KeyRanges.of(0, pass.keys));
     }
 
     /// One thread's arrays, kept from call to call.
@@ -81,7 +90,7 @@ final class TiledForward {
     void run() {
         int heads = shape.batch() * pass.heads.length;
         int tiles = (pass.queries + tileRows - 1) / tileRows;
-        boolean few = tileRows == FEW_ROWS;
+        boolean few = isFew(seenInTheMiddle(pass), pass);
         // A head's tiles follow each other, so that its keys and values stay in the cache; late queries first: under a
         // causal mask they have the most keys, and long tasks should not start last. Where queries see few keys, all
         // heads of the same tokens follow each other instead: their rows lie side by side in a token-major tensor.

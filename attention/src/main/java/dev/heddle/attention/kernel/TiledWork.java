@@ -7,8 +7,12 @@ import dev.heddle.attention.pattern.AttentionPattern;
 /// takes.
 public final class TiledWork {
     private static final int TILE = PackedTiles.TILE;
-    private static final int PANEL = TileProducts.PANEL;
-    private static final int WIDEST = 16;
+
+    /// Queries that are multiplied together; fewer are filled up to so many.
+    public static final int PANEL = TileProducts.PANEL;
+
+    /// Floats in the widest vector: keys and the columns of values are filled up to multiples of it.
+    public static final int WIDEST = 16;
 
     private TiledWork() {}
 

@@ -1,6 +1,7 @@
 package dev.heddle.attention.latent;
 
 import dev.heddle.attention.KeyValueCache;
+import dev.heddle.attention.MixerInputs;
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.attention.kernel.AttentionOptions;
@@ -214,9 +215,6 @@ public final class LatentAttention extends TokenMixer {
                     "cache: this attention sees later tokens and cannot go token by token; use a causal pattern, for"
                             + " example pattern.and(Patterns.causal())");
         }
-        if (batch < 1 || capacity < 1) {
-            throw new InputException("cache: batch " + batch + ", capacity " + capacity + "; both must be 1 or more");
-        }
         Shape rows = Shape.of(batch, capacity, 1, sizes.cacheWidth());
         return KeyValueCache.empty(this, rows, rows.with(-1, 0), dtype);
     }
@@ -263,9 +261,7 @@ public final class LatentAttention extends TokenMixer {
     }
 
     private Tensor check(Tensor x, int before) {
-        if (x.rank() != 3 || x.dim(2) != sizes.width() || !x.dtype().isFloating()) {
-            throw new ShapeException("input: found " + x + "; floating [B, tokens, " + sizes.width() + "] is needed");
-        }
+        MixerInputs.requireTokens(x, sizes.width());
         if ((long) before + x.dim(1) > spec.longest()) {
             throw new InputException(
                     "position: "

@@ -7,7 +7,6 @@ import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.Schema;
 import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.catalog.Variant;
-import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.positional.Rope;
 import dev.heddle.positional.RopeStyle;
@@ -83,20 +82,14 @@ public final class LatentCatalog implements CatalogProvider {
                         .rotaryWidth(config.integer("qk_rope_head_dim"))
                         .valueWidth(config.integer("v_head_dim"))
                         .normEpsilon(config.number("norm_eps"))
-                        .rotary(Rope.base(config.number("rope_theta")).style(style(config.text("rope_style"))))
+                        .rotary(
+                                Rope.base(config.number("rope_theta"))
+                                        .style(RopeStyle.of("rope_style", config.text("rope_style"))))
                         .pattern(config.flag("causal") ? Patterns.causal() : Patterns.full());
         if (config.has("yarn")) {
             spec = spec.longContext(longContext(YARN.complete("yarn", config.object("yarn"))));
         }
         return new LatentSubject(spec.create(config.integer("d_model"), seed), config.integer("prefill", 0));
-    }
-
-    private static RopeStyle style(String name) {
-        return switch (name) {
-            case "half" -> RopeStyle.HALF_SPLIT;
-            case "interleaved" -> RopeStyle.INTERLEAVED;
-            default -> throw new ConfigException("rope_style: '" + name + "' is not known; use interleaved or half");
-        };
     }
 
     private static LongContext longContext(Config yarn) {

@@ -44,7 +44,7 @@ class LshRefusalTest {
                 "{'num_heads': 2, 'head_dim': 4, 'bucket_size': 4, 'padded_length': 12}|padded_length: 12",
                 "{'num_heads': 2, 'head_dim': 4, 'full_below': -1}|full_below: -1",
                 "{'num_heads': 2, 'head_dim': 4, 'depth': 2}|depth: a stack needs its width",
-                "{'num_heads': 3, 'd_model': 8}|heads: width 8 is not divisible by 3 heads; use 9",
+                "{'num_heads': 3, 'd_model': 8}|heads: width 8 is not divisible by 3 heads; use 6 or 9",
                 "{'num_heads': 2, 'd_model': 8, 'head_dim': 3}|head_dim: 3",
                 "{'num_heads': 2, 'd_model': 8, 'depth': 0}|depth 0",
                 "{'num_heads': 2, 'd_model': 8, 'depth': 1, 'ff_mult': 0}|ff_mult 0",

@@ -12,8 +12,10 @@ import java.util.Map;
 ///
 /// Names are those of the golden files without their prefix: inputs `x`, `key_mask`, …, outputs `y`, `lse`, …
 public interface Subject {
-    /// The trained parameters; [#bind] says how golden names map to them.
-    Module module();
+    /// The trained parameters, none by default; [#bind] says how golden names map to them.
+    default Module module() {
+        return new WithoutParameters();
+    }
 
     /// Runs one form. The main output is called `y`, or `loss` for a language model.
     Map<String, Tensor> run(Map<String, Tensor> inputs, Form form);

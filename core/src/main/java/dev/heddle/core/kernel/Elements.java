@@ -39,4 +39,23 @@ public enum Elements {
 
     /// Writes the element `index` places after the address `base`.
     public abstract void set(long base, long index, double value);
+
+    /// Adds to the element `index` places after the address `base`.
+    public void add(long base, long index, double value) {
+        set(base, index, get(base, index) + value);
+    }
+
+    /// Fills a row with the elements from `index` on.
+    public void read(long base, long index, double[] row) {
+        for (int i = 0; i < row.length; i++) {
+            row[i] = get(base, index + i);
+        }
+    }
+
+    /// Writes `count` numbers of a row, from its place `from` on, to the elements from `index` on.
+    public void write(long base, long index, double[] row, int from, int count) {
+        for (int i = 0; i < count; i++) {
+            set(base, index + i, row[from + i]);
+        }
+    }
 }
