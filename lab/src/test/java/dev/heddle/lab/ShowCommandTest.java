@@ -133,8 +133,8 @@ class ShowCommandTest {
                 "local --set windw=3 | local: config key 'windw' is not known; the nearest is 'window'",
                 "local --set window=-3 | window: -3 is negative",
                 "local --set window | KEY=VALUE",
-                "local --set window={ | window: ",
-                "local --set window=[1 | window: ",
+                "local --set window={ | config: 'window' is {; it must be a whole number",
+                "local --set window=[1 | config: 'window' is [1; it must be a whole number",
                 "reformer | show: 'reformer' has no pattern",
                 "local --n many | 'many'",
             })
