@@ -60,7 +60,7 @@ final class CompareCommand implements Runnable {
             description = "Text to train on, UTF-8. Default: ${DEFAULT-VALUE}, which is built in.")
     private String corpus;
 
-    @Option(names = "--steps", defaultValue = "250", description = "Updates of each. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--steps", defaultValue = "150", description = "Updates of each. Default: ${DEFAULT-VALUE}.")
     private int steps;
 
     @Option(names = "--width", defaultValue = "128", description = "Model width. Default: ${DEFAULT-VALUE}.")
