@@ -14,8 +14,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 
-/// Keys or values copied once per pass, in the order of its places, into tiles of [#TILE] tokens, so that the inner loops read them without strides
-/// (rows that lie a power of two apart fall into few cache sets). The memory is the current scope's. The places of tokens beyond the last are zero.
+/// Keys or values copied once per pass, in the order of its places, into tiles of [#TILE] tokens, so that the inner loops
+/// read them without strides (rows that lie a power of two apart fall into few cache sets). The memory is the current
+/// scope's. The places of tokens beyond the last are zero.
 final class PackedTiles {
     /// Tokens in a tile.
     static final int TILE = 64;
