@@ -125,15 +125,20 @@ public final class Bench {
 
     /// How much of the time that they ask for the benchmarks get, from 0 to 1.
     private double share(List<Case> cases) {
-        List<Effort> asked = cases.stream().map(one -> Effort.of(one.entry(), request.jmh(), 1)).toList();
+        List<Effort> asked = efforts(cases, 1);
         double share = request.full() ? 1 : Effort.share(asked);
-        if (share < 1) {
+        double seconds = Effort.seconds(asked);
+        if (Effort.seconds(efforts(cases, share)) < seconds) {
             err.printf(
                     "bench: %d benchmarks in %d seconds cannot warm up as they ask for (%.0f seconds), so figures will be "
                             + "too slow; choose fewer, or give --full%n",
-                    cases.size(), Effort.BUDGET_SECONDS, Effort.seconds(asked));
+                    cases.size(), Effort.BUDGET_SECONDS, seconds);
         }
         return share;
+    }
+
+    private List<Effort> efforts(List<Case> cases, double share) {
+        return cases.stream().map(one -> Effort.of(one.entry(), request.jmh(), share)).toList();
     }
 
     private ChainedOptionsBuilder options(Case one, double share) {
