@@ -1,17 +1,13 @@
 package dev.heddle.benchmarks;
 
 import dev.heddle.attention.Attention;
-import dev.heddle.core.kernel.Activation;
-import dev.heddle.core.nn.LayerNorm;
 import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
-import dev.heddle.mlp.Mlp;
 import dev.heddle.models.DecodeState;
 import dev.heddle.models.DecoderStack;
-import dev.heddle.positional.Learned;
 
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -32,7 +28,6 @@ import java.util.concurrent.TimeUnit;
 @OutputTimeUnit(TimeUnit.SECONDS)
 @SuppressWarnings("NullAway.Init") // JMH fills the parameter, and prepare() the rest.
 public class DecodeBenchmark {
-    private static final int VOCABULARY = 65;
     private static final int WIDTH = 384;
     private static final int HEADS = 6;
     private static final int DEPTH = 6;
@@ -52,17 +47,8 @@ public class DecodeBenchmark {
     /// Builds the stack, and checks that decoding gives the logits of a forward pass over the whole sequence.
     @Setup
     public void prepare() {
-        stack =
-                DecoderStack.builder()
-                        .vocabulary(VOCABULARY)
-                        .width(WIDTH)
-                        .depth(DEPTH)
-                        .mixer(Attention.grouped(HEADS, keyValueHeads))
-                        .feedForward(Mlp.hidden(4 * WIDTH).activation(Activation.GELU).bias(false))
-                        .norm(width -> new LayerNorm(width, 1e-5, true, false))
-                        .position(Learned.max(PROMPT + DECODED))
-                        .build(Seed.of(1));
-        int[] text = Seed.of(2).generator().ints(PROMPT + DECODED, 0, VOCABULARY).toArray();
+        stack = NanoGpt.stack(DEPTH, WIDTH, PROMPT + DECODED, Attention.grouped(HEADS, keyValueHeads));
+        int[] text = Seed.of(2).generator().ints(PROMPT + DECODED, 0, NanoGpt.VOCABULARY).toArray();
         prompt = Tensor.of(Arrays.copyOf(text, PROMPT), 1, PROMPT);
         next = new Tensor[DECODED];
         Arrays.setAll(next, i -> Tensor.of(new int[] {text[PROMPT + i]}, 1, 1));

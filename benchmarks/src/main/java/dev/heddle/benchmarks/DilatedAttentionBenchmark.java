@@ -5,15 +5,16 @@ import dev.heddle.attention.kernel.AttentionOptions;
 import dev.heddle.attention.kernel.Combine;
 import dev.heddle.attention.kernel.ScaledDotProduct;
 import dev.heddle.attention.kernel.ScaledDotProduct.Result;
+import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
@@ -24,7 +25,6 @@ import org.openjdk.jmh.annotations.Warmup;
 
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.random.RandomGenerator;
 
 /// Whether LongNet's attention is linear up to a million tokens: causal, one head of 64, segments of 2,048 to 32,768
 /// tokens of which every 1st to 16th is kept; twice the tokens should take twice the time.
@@ -33,19 +33,12 @@ import java.util.random.RandomGenerator;
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Warmup(iterations = 1)
 @Measurement(iterations = 2)
-@Fork(
-        value = 1,
-        jvmArgsAppend = {
-            "--add-modules",
-            "jdk.incubator.vector",
-            "--enable-native-access=ALL-UNNAMED",
-            "-Xms2g",
-            "-Xmx2g"
-        })
+@Fork(jvmArgsAppend = {"-Xms2g", "-Xmx2g"})
 @SuppressWarnings("NullAway.Init") // JMH fills the parameters, and prepare() the rest.
 public class DilatedAttentionBenchmark {
     private static final int WIDTH = 64;
     private static final int CHECKED = 4_096;
+    private static final Seed SEED = Seed.of(64);
     private static final DilatedSpec SPEC =
             DilatedSpec.of(1, List.of(2_048, 4_096, 8_192, 16_384, 32_768), List.of(1, 2, 4, 8, 16));
 
@@ -58,24 +51,18 @@ public class DilatedAttentionBenchmark {
     private Tensor v;
 
     /// Makes operands and refuses to go on with a wrong kernel.
-    @Setup(Level.Trial)
+    @Setup
     public void prepare() {
-        RandomGenerator random = Seed.of(WIDTH).generator();
-        q = normal(random, CHECKED);
-        k = normal(random, CHECKED);
-        v = normal(random, CHECKED);
+        draw(CHECKED);
         verify();
-        q = normal(random, length);
-        k = normal(random, length);
-        v = normal(random, length);
+        draw(length);
     }
 
-    private static Tensor normal(RandomGenerator random, int tokens) {
-        float[] values = new float[tokens * WIDTH];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
-        return Tensor.of(values, 1, tokens, 1, WIDTH);
+    private void draw(int tokens) {
+        Shape shape = Shape.of(1, tokens, 1, WIDTH);
+        q = SubjectInputs.normal(shape, DType.F32, SEED.split("q"));
+        k = SubjectInputs.normal(shape, DType.F32, SEED.split("k"));
+        v = SubjectInputs.normal(shape, DType.F32, SEED.split("v"));
     }
 
     // 64-bit floats run on the reference kernel.

@@ -15,15 +15,11 @@ import dev.heddle.core.tensor.Tensor;
 
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.Warmup;
 
 import java.util.concurrent.TimeUnit;
 
@@ -32,17 +28,6 @@ import java.util.concurrent.TimeUnit;
 @State(org.openjdk.jmh.annotations.Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(
-        value = 1,
-        jvmArgsAppend = {
-            "--add-modules",
-            "jdk.incubator.vector",
-            "--enable-native-access=ALL-UNNAMED",
-            "-Xms1g",
-            "-Xmx1g"
-        })
 @SuppressWarnings("NullAway.Init") // JMH fills the parameter, and prepare() the rest.
 public class LatentDecodeBenchmark {
     private static final int WIDTH = 2048;
@@ -60,7 +45,7 @@ public class LatentDecodeBenchmark {
     private Tensor next;
 
     /// Fills the cache, and checks that both executions give the same.
-    @Setup(Level.Trial)
+    @Setup
     public void prepare() {
         layer =
                 LatentAttention.heads(16)

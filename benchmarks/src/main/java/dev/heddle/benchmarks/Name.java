@@ -16,7 +16,13 @@ record Name(String subject, String who, Map<String, String> parameters) {
     static final String HEDDLE = "heddle";
 
     static Name of(BenchmarkParams benchmark) {
-        String full = benchmark.getBenchmark();
+        Map<String, String> parameters = new TreeMap<>();
+        benchmark.getParamsKeys().forEach(key -> parameters.put(key, benchmark.getParam(key)));
+        return of(benchmark.getBenchmark(), parameters);
+    }
+
+    /// @param full package, class and method
+    static Name of(String full, Map<String, String> parameters) {
         int methodAt = full.lastIndexOf('.');
         String method = full.substring(methodAt + 1);
         String type = full.substring(full.lastIndexOf('.', methodAt - 1) + 1, methodAt);
@@ -26,8 +32,6 @@ record Name(String subject, String who, Map<String, String> parameters) {
         }
         String rest = method.substring(word);
         String subject = rest.isEmpty() ? type : type + "." + Character.toLowerCase(rest.charAt(0)) + rest.substring(1);
-        Map<String, String> parameters = new TreeMap<>();
-        benchmark.getParamsKeys().forEach(key -> parameters.put(key, benchmark.getParam(key)));
         return new Name(subject, method.substring(0, word), parameters);
     }
 

@@ -34,6 +34,6 @@ final class PairTimes {
         if (context == null || sparsity == null) {
             throw new IllegalStateException("pairs: no context or sparsity among " + parameters);
         }
-        return Sparsity.of(sparsity).pairs(PatternOperands.HEADS, Integer.parseInt(context));
+        return Sparsity.of(sparsity).pairs(AttentionOperands.HEADS, Integer.parseInt(context));
     }
 }

@@ -2,16 +2,12 @@ package dev.heddle.benchmarks;
 
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.Warmup;
 
 import java.util.concurrent.TimeUnit;
 
@@ -22,17 +18,6 @@ import java.util.concurrent.TimeUnit;
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
-@Warmup(iterations = 2, time = 1)
-@Measurement(iterations = 3, time = 1)
-@Fork(
-        value = 1,
-        jvmArgsAppend = {
-            "--add-modules",
-            "jdk.incubator.vector",
-            "--enable-native-access=ALL-UNNAMED",
-            "-Xms1g",
-            "-Xmx1g"
-        })
 @SuppressWarnings("NullAway.Init") // JMH fills the parameters, and prepare() the rest.
 public class PatternBenchmark {
     /// The lengths of `--full`.
@@ -48,14 +33,14 @@ public class PatternBenchmark {
     @Param({"causal", "local", "sparse-su"})
     public String sparsity;
 
-    private PatternOperands operands;
+    private AttentionOperands operands;
 
     /// Makes operands and refuses to go on with a wrong kernel.
-    @Setup(Level.Trial)
+    @Setup
     public void prepare() {
         Sparsity pattern = Sparsity.of(sparsity);
-        new PatternOperands(pattern, CHECKED).requireReference();
-        operands = new PatternOperands(pattern, context);
+        new AttentionOperands(pattern.over(CHECKED), CHECKED).requireReference();
+        operands = new AttentionOperands(pattern.over(context), context);
         operands.requireReferenceRows();
     }
 

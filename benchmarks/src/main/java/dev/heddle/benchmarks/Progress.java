@@ -21,7 +21,8 @@ final class Progress implements OutputFormat {
     private final PrintStream err;
     private final List<String> failures = new ArrayList<>();
     private final StringBuilder said = new StringBuilder();
-    private int expected;
+    private int benchmarks;
+    private int rounds;
     private int started;
     private @Nullable String running;
 
@@ -29,9 +30,10 @@ final class Progress implements OutputFormat {
         this.err = err;
     }
 
-    /// How many benchmarks there will be.
-    void expect(int runs) {
-        expected = runs;
+    /// How many there will be.
+    void expect(int benchmarks, int rounds) {
+        this.benchmarks = benchmarks;
+        this.rounds = rounds;
     }
 
     /// The benchmarks that ended without a result, and the reason.
@@ -43,7 +45,7 @@ final class Progress implements OutputFormat {
     public void startBenchmark(BenchmarkParams benchmark) {
         noteFailure();
         running = Name.of(benchmark).toString();
-        err.printf("[%d/%d] %s ", ++started, expected, running);
+        err.printf("[%d/%d] %s ", ++started, benchmarks * rounds, running);
         err.flush();
     }
 

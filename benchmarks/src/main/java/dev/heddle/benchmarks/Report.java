@@ -7,18 +7,20 @@ import dev.heddle.core.kernel.KernelProvider;
 import dev.heddle.core.kernel.Parallel;
 
 import org.jspecify.annotations.Nullable;
+import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
 
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /// The figures of a run with their ratios to the peers, one row for Heddle and each peer.
 final class Report {
@@ -28,40 +30,60 @@ final class Report {
         this.rows = rows;
     }
 
-    /// @param score Heddle's figure
-    /// @param unit of both figures, as `ms/op`
+    /// @param heddle Heddle's figures, round by round
     /// @param peer null if the benchmark has none
-    /// @param ratio how many times as fast as the peer Heddle is
+    /// @param theirs the peer's figures
     /// @param perPair for attention under a sparse pattern: the time of a query-key pair, relative to one of causal
     ///     attention over as many tokens
     record Row(
             String benchmark,
             Map<String, String> params,
-            double score,
-            String unit,
+            Scores heddle,
             @Nullable String peer,
-            @Nullable Double peerScore,
-            @Nullable Double ratio,
+            @Nullable Scores theirs,
             @Nullable Double perPair) {
+        /// How many times as fast as the peer Heddle is, round by round.
+        @Nullable List<Double> ratios() {
+            return theirs == null ? null : heddle.ratios(theirs);
+        }
+
+        /// The median of the rounds' ratios.
+        @Nullable Double ratio() {
+            List<Double> ratios = ratios();
+            return ratios == null ? null : Scores.median(ratios);
+        }
+
         Map<String, @Nullable Object> json() {
             Map<String, @Nullable Object> json = new LinkedHashMap<>();
             json.put("benchmark", benchmark);
             json.put("params", params);
-            json.put("score", score);
-            json.put("unit", unit);
+            json.put("score", heddle.median());
+            json.put("unit", heddle.unit());
             json.put("peer", peer);
-            json.put("peer_score", peerScore);
-            json.put("ratio", ratio);
+            json.put("peer_score", theirs == null ? null : theirs.median());
+            json.put("ratio", ratio());
             json.put("per_pair", perPair);
+            json.put("scores", heddle.rounds());
+            json.put("peer_scores", theirs == null ? null : theirs.rounds());
+            json.put("ratios", ratios());
             return json;
         }
     }
 
+    /// @param results of all rounds, one round after the other
     static Report of(Collection<RunResult> results) {
-        Map<Name, RunResult> byName = new LinkedHashMap<>();
-        results.forEach(result -> byName.put(Name.of(result.getParams()), result));
+        Map<Name, Scores> byName = new LinkedHashMap<>();
+        for (RunResult result : results) {
+            Result<?> primary = result.getPrimaryResult();
+            byName.computeIfAbsent(Name.of(result.getParams()), _ -> new Scores(primary.getScoreUnit()))
+                    .add(primary.getScore());
+        }
+        return of(byName);
+    }
+
+    static Report of(Map<Name, Scores> byName) {
         PairTimes times = new PairTimes();
-        byName.forEach((name, result) -> times.add(name, score(result)));
+        byName.forEach((name, scores) -> times.add(name, scores.median()));
         List<Row> rows = new ArrayList<>();
         byName.forEach(
                 (name, ours) -> {
@@ -70,33 +92,17 @@ final class Report {
                         byName.forEach(
                                 (other, theirs) -> {
                                     if (!other.isHeddle() && other.byHeddle().equals(name)) {
-                                        beside.add(row(name, ours, other.who(), theirs, times.relative(name)));
+                                        beside.add(row(name, ours, other.who(), theirs, times));
                                     }
                                 });
-                        rows.addAll(beside.isEmpty() ? List.of(alone(name, ours, times.relative(name))) : beside);
+                        rows.addAll(beside.isEmpty() ? List.of(row(name, ours, null, null, times)) : beside);
                     }
                 });
         return new Report(rows);
     }
 
-    private static Row alone(Name name, RunResult ours, @Nullable Double perPair) {
-        return new Row(name.subject(), name.parameters(), score(ours), unit(ours), null, null, null, perPair);
-    }
-
-    private static Row row(Name name, RunResult ours, String peer, RunResult theirs, @Nullable Double perPair) {
-        double mine = score(ours);
-        double other = score(theirs);
-        boolean moreIsBetter = unit(ours).startsWith("ops");
-        double ratio = moreIsBetter ? mine / other : other / mine;
-        return new Row(name.subject(), name.parameters(), mine, unit(ours), peer, other, ratio, perPair);
-    }
-
-    private static double score(RunResult result) {
-        return result.getPrimaryResult().getScore();
-    }
-
-    private static String unit(RunResult result) {
-        return result.getPrimaryResult().getScoreUnit();
+    private static Row row(Name name, Scores ours, @Nullable String peer, @Nullable Scores theirs, PairTimes times) {
+        return new Row(name.subject(), name.parameters(), ours, peer, theirs, times.relative(name));
     }
 
     List<Row> rows() {
@@ -124,12 +130,25 @@ final class Report {
             }
             text.append(padded.toString().stripTrailing()).append(System.lineSeparator());
         }
-        text.append("ratio: above 1, Heddle is faster").append(System.lineSeparator());
-        if (comparesPairs()) {
-            text.append("per pair: time of a query-key pair, 1 is that of causal attention over as many tokens")
-                    .append(System.lineSeparator());
-        }
+        notes().forEach(note -> text.append(note).append(System.lineSeparator()));
         return text.toString();
+    }
+
+    private List<String> notes() {
+        List<String> notes = new ArrayList<>();
+        notes.add("ratio: above 1, Heddle is faster");
+        if (rounds() > 1) {
+            notes.add("figures and ratios: medians of " + rounds() + " rounds");
+            notes.add("spread: the lowest and the highest ratio of a round, without a peer Heddle's figure");
+        }
+        if (comparesPairs()) {
+            notes.add("per pair: time of a query-key pair, 1 is that of causal attention over as many tokens");
+        }
+        return notes;
+    }
+
+    private int rounds() {
+        return rows.stream().mapToInt(row -> row.heddle.rounds().size()).max().orElse(0);
     }
 
     private boolean comparesPairs() {
@@ -137,12 +156,18 @@ final class Report {
     }
 
     private List<String> headings() {
-        List<String> headings = List.of("benchmark", "parameters", "heddle", "unit", "peer", "peer's", "ratio");
-        return comparesPairs() ? with(headings, "per pair") : headings;
+        return shown("spread", "per pair", "benchmark", "parameters", "heddle", "unit", "peer", "peer's", "ratio");
     }
 
-    private static List<String> with(List<String> cells, String last) {
-        return Stream.concat(cells.stream(), Stream.of(last)).toList();
+    private List<String> shown(String spread, String perPair, String... always) {
+        List<String> cells = new ArrayList<>(List.of(always));
+        if (rounds() > 1) {
+            cells.add(spread);
+        }
+        if (comparesPairs()) {
+            cells.add(perPair);
+        }
+        return cells;
     }
 
     private List<String> cells(Row row) {
@@ -150,26 +175,32 @@ final class Report {
                 row.params.entrySet().stream()
                         .map(entry -> entry.getKey() + "=" + entry.getValue())
                         .collect(Collectors.joining(" "));
-        List<String> cells =
-                List.of(
-                        row.benchmark,
-                        parameters,
-                        figure(row.score),
-                        row.unit,
-                        row.peer == null ? "-" : row.peer,
-                        figure(row.peerScore),
-                        quotient(row.ratio));
-        return comparesPairs() ? with(cells, quotient(row.perPair)) : cells;
+        return shown(
+                spread(row),
+                quotient(row.perPair),
+                row.benchmark,
+                parameters,
+                figure(row.heddle.median()),
+                row.heddle.unit(),
+                row.peer == null ? "-" : row.peer,
+                row.theirs == null ? "-" : figure(row.theirs.median()),
+                quotient(row.ratio()));
+    }
+
+    private static String spread(Row row) {
+        List<Double> ratios = row.ratios();
+        return ratios == null ? ends(row.heddle.rounds(), Report::figure) : ends(ratios, Report::quotient);
+    }
+
+    private static String ends(List<Double> values, Function<Double, String> format) {
+        return format.apply(Collections.min(values)) + ".." + format.apply(Collections.max(values));
     }
 
     private static String quotient(@Nullable Double value) {
         return value == null ? "-" : String.format(Locale.ROOT, "%.2f", value);
     }
 
-    private static String figure(@Nullable Double value) {
-        if (value == null) {
-            return "-";
-        }
+    private static String figure(double value) {
         int decimals = Math.clamp(3 - (int) Math.floor(Math.log10(Math.max(value, 1e-6))), 0, 6);
         return String.format(Locale.ROOT, "%." + decimals + "f", value);
     }
@@ -181,14 +212,16 @@ final class Report {
         text.append(LocalDate.now(ZoneOffset.UTC)).append("; ");
         text.append(System.getProperty("os.name")).append(' ').append(System.getProperty("os.arch")).append(", ");
         text.append(Parallel.threads()).append(" threads, Java ").append(Runtime.version()).append(", kernels: ");
-        text.append(KernelProvider.description()).append(".\n\n");
+        text.append(KernelProvider.description());
+        text.append(rounds() > 1 ? "; medians of " + rounds() + " rounds.\n\n" : ".\n\n");
         text.append("| ").append(String.join(" | ", headings())).append(" |\n");
-        text.append("|---|---|---:|---|---|---:|---:|").append(comparesPairs() ? "---:|" : "").append("\n");
+        text.append("|---|---|---:|---|---|").append("---:|".repeat(headings().size() - 5)).append("\n");
         rows.forEach(row -> text.append("| ").append(String.join(" | ", cells(row))).append(" |\n"));
         return text.toString();
     }
 
-    /// A list of `{benchmark, params, score, unit, peer, peer_score, ratio, per_pair}`.
+    /// A list of `{benchmark, params, score, unit, peer, peer_score, ratio, per_pair, scores, peer_scores, ratios}`, the
+    /// last three round by round.
     String json() {
         try {
             return new ObjectMapper()

@@ -29,7 +29,7 @@ enum Sparsity {
     BLOCK_SPARSE(length -> randomBlocks(length).and(Patterns.causal())),
     BIGBIRD(Sparsity::bigBird),
     LONGFORMER(_ -> Patterns.local(256).or(new LeadingTokens(16))),
-    LONGNET(_ -> new DilatedSegments(8192, 4, PatternOperands.HEADS, DilatedSegments.Offset.CONTIGUOUS, true));
+    LONGNET(_ -> new DilatedSegments(8192, 4, AttentionOperands.HEADS, DilatedSegments.Offset.CONTIGUOUS, true));
 
     private static final int BLOCK = 64;
     private static final int BLOCKS_IN_ROW = 8;
@@ -76,7 +76,7 @@ enum Sparsity {
     private static BlockLayout randomBlocks(int length) {
         List<BitSet[]> heads = new ArrayList<>();
         RandomGenerator random = Seed.of(BLOCK).generator();
-        for (int head = 0; head < PatternOperands.HEADS; head++) {
+        for (int head = 0; head < AttentionOperands.HEADS; head++) {
             BitSet[] rows = new BitSet[Math.ceilDiv(length, BLOCK)];
             for (int row = 0; row < rows.length; row++) {
                 rows[row] = new BitSet();
@@ -93,7 +93,7 @@ enum Sparsity {
     private static BlockLayout bigBird(int length) {
         BigBirdAdjacency adjacency = new BigBirdAdjacency(3, 3, List.of(0, -1), true);
         int blocks = Math.max(adjacency.fewestBlocks(), Math.ceilDiv(length, BLOCK));
-        return adjacency.layout(BLOCK, blocks, adjacency.draw(PatternOperands.HEADS, blocks, Seed.of(BLOCK)));
+        return adjacency.layout(BLOCK, blocks, adjacency.draw(AttentionOperands.HEADS, blocks, Seed.of(BLOCK)));
     }
 
     // About the square root of the length, where local and far keys cost the same.

@@ -8,9 +8,6 @@ import dev.heddle.core.tensor.Tensor;
 
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
@@ -18,7 +15,6 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 import java.util.concurrent.TimeUnit;
 
@@ -27,17 +23,6 @@ import java.util.concurrent.TimeUnit;
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(
-        value = 1,
-        jvmArgsAppend = {
-            "--add-modules",
-            "jdk.incubator.vector",
-            "--enable-native-access=ALL-UNNAMED",
-            "-Xms1g",
-            "-Xmx1g"
-        })
 @SuppressWarnings("NullAway.Init") // JMH fills the parameters, and prepare() the rest.
 public class KernelBenchmark {
     /// The kernel.
@@ -50,7 +35,7 @@ public class KernelBenchmark {
     private NDArray[] arguments;
 
     /// Makes operands and refuses to go on where the two results differ.
-    @Setup(Level.Trial)
+    @Setup
     public void prepare() {
         operation = Operation.of(kernel);
         torch = new Torch();
@@ -74,7 +59,7 @@ public class KernelBenchmark {
     }
 
     /// Ends PyTorch's part.
-    @TearDown(Level.Trial)
+    @TearDown
     public void close() {
         for (NDArray argument : arguments) {
             argument.close();

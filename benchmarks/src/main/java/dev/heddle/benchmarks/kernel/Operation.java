@@ -1,14 +1,15 @@
 package dev.heddle.benchmarks.kernel;
 
+import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.kernel.Activation;
 import dev.heddle.core.kernel.KernelProvider;
 import dev.heddle.core.kernel.Kernels;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
 import java.util.List;
-import java.util.random.RandomGenerator;
 
 /// One kernel call on 1024² floats and the TorchScript expression that computes the same.
 ///
@@ -118,15 +119,6 @@ record Operation(Runnable heddle, Tensor result, String parameters, String expre
     }
 
     static Tensor normal(long seed, int... sizes) {
-        RandomGenerator random = Seed.of(seed).generator();
-        int n = 1;
-        for (int size : sizes) {
-            n *= size;
-        }
-        float[] values = new float[n];
-        for (int i = 0; i < n; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
-        return Tensor.of(values, sizes);
+        return SubjectInputs.normal(Shape.of(sizes), DType.F32, Seed.of(seed));
     }
 }

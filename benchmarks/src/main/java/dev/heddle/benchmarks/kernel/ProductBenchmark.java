@@ -8,16 +8,12 @@ import dev.heddle.core.tensor.Tensor;
 
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.Warmup;
 
 import java.util.concurrent.TimeUnit;
 
@@ -25,17 +21,6 @@ import java.util.concurrent.TimeUnit;
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-@Fork(
-        value = 1,
-        jvmArgsAppend = {
-            "--add-modules",
-            "jdk.incubator.vector",
-            "--enable-native-access=ALL-UNNAMED",
-            "-Xms1g",
-            "-Xmx1g"
-        })
 @SuppressWarnings("NullAway.Init") // JMH fills the parameters, and prepare() the rest.
 public class ProductBenchmark {
     /// Rows, columns and inner size.
@@ -50,7 +35,7 @@ public class ProductBenchmark {
     private Tensor y;
 
     /// Makes operands and refuses to go on where the two results differ.
-    @Setup(Level.Trial)
+    @Setup
     public void prepare() {
         String[] sizes = shape.split("x");
         m = Integer.parseInt(sizes[0]);

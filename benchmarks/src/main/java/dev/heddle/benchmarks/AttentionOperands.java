@@ -7,15 +7,17 @@ import dev.heddle.attention.kernel.AttentionShape;
 import dev.heddle.attention.kernel.Heads;
 import dev.heddle.attention.kernel.ReferenceKernel;
 import dev.heddle.attention.pattern.AttentionPattern;
+import dev.heddle.benchmarks.peer.TorchAttention;
+import dev.heddle.core.catalog.SubjectInputs;
+import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
-import java.util.random.RandomGenerator;
-
-/// One sequence of tokens with 8 heads of 64, token-major 32-bit floats, and what attention under a pattern makes of it.
-final class PatternOperands {
+/// One sequence of tokens with 8 heads of 64, 32-bit floats, and what attention under a pattern makes of it. Heddle reads
+/// them token-major, as a projection leaves them; PyTorch gets them head-major, as it likes them.
+final class AttentionOperands {
     static final int HEADS = 8;
     static final int WIDTH = 64;
     private static final int SAMPLES = 7;
@@ -33,15 +35,14 @@ final class PatternOperands {
     private final Tensor dk;
     private final Tensor dv;
 
-    PatternOperands(Sparsity sparsity, int length) {
+    AttentionOperands(AttentionPattern pattern, int length) {
         this.length = length;
-        pattern = sparsity.over(length);
+        this.pattern = pattern;
         call = AttentionCall.of(new AttentionShape(1, HEADS, HEADS, length, length, WIDTH, WIDTH), pattern);
-        RandomGenerator random = Seed.of(length).generator();
-        q = normal(random);
-        k = normal(random);
-        v = normal(random);
-        dy = normal(random);
+        q = normal("q");
+        k = normal("k");
+        v = normal("v");
+        dy = normal("dy");
         y = empty(length);
         dq = empty(length);
         dk = empty(length);
@@ -49,12 +50,8 @@ final class PatternOperands {
         lse = Tensor.uninitialised(DType.F32, 1, HEADS, length);
     }
 
-    private Tensor normal(RandomGenerator random) {
-        float[] values = new float[length * HEADS * WIDTH];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
-        return Tensor.of(values, 1, length, HEADS, WIDTH);
+    private Tensor normal(String name) {
+        return SubjectInputs.normal(Shape.of(1, length, HEADS, WIDTH), DType.F32, Seed.of(length).split(name));
     }
 
     private static Tensor empty(int tokens) {
@@ -71,37 +68,28 @@ final class PatternOperands {
         return Heads.tokenMajor(address, HEADS, tensor.dim(1), WIDTH);
     }
 
-    Tensor q() {
-        return q;
+    /// PyTorch's attention over the same, all keys or all that are not later.
+    TorchAttention torch(boolean causal) {
+        return new TorchAttention(headMajor(q), headMajor(k), headMajor(v), headMajor(dy), causal);
     }
 
-    Tensor k() {
-        return k;
+    /// PyTorch's attention over the same, under a mask that is as large as all pairs of all heads.
+    TorchAttention torchUnderMask() {
+        boolean[] allowed = new boolean[HEADS * length * length];
+        int at = 0;
+        for (int head = 0; head < HEADS; head++) {
+            for (int query = 0; query < length; query++) {
+                for (int key = 0; key < length; key++) {
+                    allowed[at++] = pattern.allows(head, query, key);
+                }
+            }
+        }
+        Tensor mask = Tensor.of(allowed, 1, HEADS, length, length);
+        return new TorchAttention(headMajor(q), headMajor(k), headMajor(v), headMajor(dy), mask);
     }
 
-    Tensor v() {
-        return v;
-    }
-
-    Tensor dy() {
-        return dy;
-    }
-
-    Tensor y() {
-        return y;
-    }
-
-    /// The gradient at the queries, keys or values.
-    Tensor gradient(int argument) {
-        return switch (argument) {
-            case 0 -> dq;
-            case 1 -> dk;
-            default -> dv;
-        };
-    }
-
-    AttentionPattern pattern() {
-        return pattern;
+    private static Tensor headMajor(Tensor tensor) {
+        return Layout.permute(tensor, 0, 2, 1, 3);
     }
 
     void forward() {
@@ -151,11 +139,25 @@ final class PatternOperands {
         }
     }
 
+    /// Holds all that the kernel computes against PyTorch, which has computed nothing before.
+    ///
+    /// @throws IllegalStateException if it differs
+    void requireSame(TorchAttention torch) {
+        forward();
+        backward();
+        torch.backward();
+        Close.require("output", headMajor(y).toFloats(), torch.output());
+        Tensor[] gradients = {dq, dk, dv};
+        for (int i = 0; i < gradients.length; i++) {
+            Close.require("gradient " + i, headMajor(gradients[i]).toFloats(), torch.gradient(i));
+        }
+    }
+
     /// Holds the output and the gradient of some queries against the reference, whose time for all would be too long.
     ///
     /// @throws IllegalStateException if one differs
     void requireReferenceRows() {
-        forward();
+        requireReferenceOutputs();
         backward();
         float[][] gradients = new float[SAMPLES][];
         for (int sample = 0; sample < SAMPLES; sample++) {
@@ -163,7 +165,19 @@ final class PatternOperands {
         }
         // The gradients of keys and values are room for those of one query now.
         for (int sample = 0; sample < SAMPLES; sample++) {
-            requireReferenceRow(query(sample), gradients[sample]);
+            int query = query(sample);
+            Close.require("gradient of query " + query, gradients[sample], referenceGradient(query));
+        }
+    }
+
+    /// As [#requireReferenceRows], without the gradient.
+    ///
+    /// @throws IllegalStateException if one differs
+    void requireReferenceOutputs() {
+        forward();
+        for (int sample = 0; sample < SAMPLES; sample++) {
+            int query = query(sample);
+            Close.require("output of query " + query, row(y, query), new ReferenceRow(query).y.toFloats());
         }
     }
 
@@ -172,29 +186,36 @@ final class PatternOperands {
         return (int) ((length - 1L) * sample / (SAMPLES - 1));
     }
 
-    private void requireReferenceRow(int query, float[] gradient) {
-        AttentionPattern ofRow = (head, _, key) -> pattern.allows(head, query, key);
-        AttentionShape shape = new AttentionShape(1, HEADS, HEADS, 1, length, WIDTH, WIDTH);
-        AttentionCall one = AttentionCall.of(shape, ofRow);
-        Tensor expected = empty(1);
-        Tensor sum = Tensor.uninitialised(DType.F32, 1, HEADS, 1);
-        ReferenceKernel.F32.forward(one, at(q, query), heads(k), heads(v), heads(expected), sum.address());
-        Close.require("output of query " + query, row(y, query), expected.toFloats());
-        Tensor expectedGradient = empty(1);
+    private float[] referenceGradient(int query) {
+        ReferenceRow row = new ReferenceRow(query);
+        Tensor gradient = empty(1);
         ReferenceKernel.F32.backward(
-                one,
+                row.call,
                 at(q, query),
                 heads(k),
                 heads(v),
-                heads(expected),
-                sum.address(),
+                heads(row.y),
+                row.lse.address(),
                 at(dy, query),
                 0,
-                heads(expectedGradient),
+                heads(gradient),
                 heads(dk),
                 heads(dv),
                 0);
-        Close.require("gradient of query " + query, gradient, expectedGradient.toFloats());
+        return gradient.toFloats();
+    }
+
+    /// What the reference gives for one query.
+    private final class ReferenceRow {
+        private final AttentionCall call;
+        private final Tensor y = empty(1);
+        private final Tensor lse = Tensor.uninitialised(DType.F32, 1, HEADS, 1);
+
+        ReferenceRow(int query) {
+            AttentionPattern ofRow = (head, _, key) -> pattern.allows(head, query, key);
+            call = AttentionCall.of(new AttentionShape(1, HEADS, HEADS, 1, length, WIDTH, WIDTH), ofRow);
+            ReferenceKernel.F32.forward(call, at(q, query), heads(k), heads(v), heads(y), lse.address());
+        }
     }
 
     private static float[] row(Tensor tensor, int token) {
