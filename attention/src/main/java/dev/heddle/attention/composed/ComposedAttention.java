@@ -2,6 +2,7 @@ package dev.heddle.attention.composed;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.heddle.attention.HeadPosition;
 import dev.heddle.attention.KeyValueCache;
 import dev.heddle.attention.MixerInputs;
 import dev.heddle.attention.MixerState;
@@ -22,7 +23,6 @@ import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
-import dev.heddle.positional.Positions;
 import dev.heddle.positional.QueryKeyPosition;
 
 import org.jspecify.annotations.Nullable;
@@ -52,7 +52,7 @@ public final class ComposedAttention extends TokenMixer {
     private final Linear wo;
     private final @Nullable Norm queryNorm;
     private final @Nullable Norm keyNorm;
-    private final @Nullable QueryKeyPosition position;
+    private final HeadPosition position;
     private final @Nullable Parameter mixingBefore;
     private final @Nullable Parameter mixingAfter;
     private final DynamicFactors dynamic;
@@ -73,7 +73,7 @@ public final class ComposedAttention extends TokenMixer {
         queryNorm = normed ? child("q_norm", RmsNorm.of(headWidth, spec.queryKeyNorm.getAsDouble())) : null;
         keyNorm = normed ? child("k_norm", RmsNorm.of(headWidth, spec.queryKeyNorm.getAsDouble())) : null;
         QueryKeyPosition.Factory onHeads = spec.position;
-        position = onHeads == null ? null : child("position", onHeads.create(headWidth));
+        position = new HeadPosition(onHeads == null ? null : child("position", onHeads.create(headWidth)));
         mixingBefore = spec.staticMixing && spec.preCompose ? mixing("sw_pre", seed) : null;
         mixingAfter = spec.staticMixing && spec.postCompose ? mixing("sw_post", seed) : null;
         dynamic = child("dynamic", new DynamicFactors(spec, width, seed.split("dynamic")));
@@ -110,16 +110,12 @@ public final class ComposedAttention extends TokenMixer {
 
     /// @param first the position of the first token
     Projected project(Tensor x, int first) {
-        Tensor q = normed(split(wq.forward(x)), queryNorm);
-        Tensor k = normed(split(wk.forward(x)), keyNorm);
+        Tensor q = position.onQueries(normed(split(wq.forward(x)), queryNorm), first);
+        Tensor k = position.onKeys(normed(split(wk.forward(x)), keyNorm), first);
         Tensor v = split(wv.forward(x));
         Composition pre = spec.preCompose ? composition(x, mixingBefore, DynamicFactors.PRE) : null;
         Composition post = spec.postCompose ? composition(x, mixingAfter, DynamicFactors.POST) : null;
-        if (position == null) {
-            return new Projected(q, k, v, pre, post);
-        }
-        Positions positions = Positions.range(first, x.dim(1));
-        return new Projected(position.onQueries(q, positions), position.onKeys(k, positions), v, pre, post);
+        return new Projected(q, k, v, pre, post);
     }
 
     private Tensor split(Tensor x) {

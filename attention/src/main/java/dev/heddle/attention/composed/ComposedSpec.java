@@ -21,7 +21,7 @@ import java.util.function.Consumer;
 
 /// What composed attention is made from; immutable, every choice makes a new one. By default everything of the paper
 /// is on.
-public final class ComposedSpec implements TokenMixer.Factory {
+public final class ComposedSpec implements TokenMixer.Positionable {
     final int heads;
     OptionalInt headWidth = OptionalInt.empty();
     int rank = 2;
@@ -152,6 +152,7 @@ public final class ComposedSpec implements TokenMixer.Factory {
     }
 
     /// Position on queries and keys, null for none; a rotary embedding of base 10,000 by default.
+    @Override
     public ComposedSpec position(QueryKeyPosition.@Nullable Factory other) {
         return with(copy -> copy.position = other);
     }
