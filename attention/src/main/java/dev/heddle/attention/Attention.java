@@ -17,7 +17,6 @@ import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
-import dev.heddle.positional.Positions;
 import dev.heddle.positional.QueryKeyPosition;
 import dev.heddle.positional.ScorePosition;
 
@@ -46,7 +45,7 @@ public final class Attention extends TokenMixer {
     private final Linear wv;
     private final @Nullable Norm innerNorm;
     private final @Nullable Linear wo;
-    private final @Nullable QueryKeyPosition position;
+    private final HeadPosition position;
     private final @Nullable ScorePosition scorePosition;
 
     Attention(AttentionSpec spec, int width, double residualScale, Seed seed) {
@@ -70,7 +69,7 @@ public final class Attention extends TokenMixer {
                         ? child("wo", linear.create(queries, width, spec.bias, feeding, seed.split("wo")))
                         : null;
         QueryKeyPosition.Factory onHeads = spec.position;
-        position = onHeads == null ? null : child("position", onHeads.create(headWidth));
+        position = new HeadPosition(onHeads == null ? null : child("position", onHeads.create(headWidth)));
         ScorePosition.Factory onScores = spec.scorePosition;
         scorePosition = onScores == null ? null : child("score_position", onScores.create(spec.heads));
     }
@@ -146,14 +145,9 @@ public final class Attention extends TokenMixer {
 
     /// @param first the position of the first token of `x`
     Projected project(Tensor x, Tensor source, int first) {
-        Tensor q = split(wq.forward(x), spec.heads);
-        Tensor k = split(wk.forward(source), spec.keyValueHeads);
-        Tensor v = split(wv.forward(source), spec.keyValueHeads);
-        if (position == null) {
-            return new Projected(q, k, v);
-        }
-        Positions positions = Positions.range(first, x.dim(1));
-        return new Projected(position.onQueries(q, positions), position.onKeys(k, positions), v);
+        Tensor q = position.onQueries(split(wq.forward(x), spec.heads), first);
+        Tensor k = position.onKeys(split(wk.forward(source), spec.keyValueHeads), first);
+        return new Projected(q, k, split(wv.forward(source), spec.keyValueHeads));
     }
 
     private Tensor split(Tensor x, int heads) {

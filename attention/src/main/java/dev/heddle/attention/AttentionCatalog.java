@@ -11,7 +11,6 @@ import dev.heddle.core.catalog.Variant;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.positional.Rope;
-import dev.heddle.positional.RopeStyle;
 
 import java.util.List;
 import java.util.Map;
@@ -52,8 +51,7 @@ public final class AttentionCatalog implements CatalogProvider {
     }
 
     private static Schema.Builder sharing(Schema.Builder schema) {
-        return schema.optional("rope_theta", null, "base of a rotary embedding; none by default")
-                .optional("rope_style", null, "half (the default) or interleaved: which columns rotate together")
+        return RopeKeys.in(schema)
                 .optional("convert_from", null, "mha: the weights have n_heads key/value heads, to be mean-pooled");
     }
 
@@ -144,9 +142,9 @@ public final class AttentionCatalog implements CatalogProvider {
         if (config.has("d_context")) {
             spec = spec.contextWidth(config.integer("d_context"));
         }
-        if (config.has("rope_theta")) {
-            String style = config.text("rope_style", "half");
-            spec = spec.position(Rope.base(config.number("rope_theta")).style(RopeStyle.of("rope_style", style)));
+        Rope.Spec rope = RopeKeys.of(config);
+        if (rope != null) {
+            spec = spec.position(rope);
         }
         Attention attention = spec.create(config.integer("d_model"), seed);
         return converts

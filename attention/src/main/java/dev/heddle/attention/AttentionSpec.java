@@ -18,7 +18,7 @@ import java.util.OptionalInt;
 import java.util.function.Consumer;
 
 /// What attention is made from; immutable, every choice makes a new one.
-public final class AttentionSpec implements TokenMixer.Factory {
+public final class AttentionSpec implements TokenMixer.Positionable {
     final int heads;
     final int keyValueHeads;
     OptionalInt headWidth = OptionalInt.empty();
@@ -125,6 +125,7 @@ public final class AttentionSpec implements TokenMixer.Factory {
 
     /// Position on queries and keys.
     // A lambda would have to say which of the two it is; factories are objects of their kind.
+    @Override
     @SuppressWarnings("overloads")
     public AttentionSpec position(QueryKeyPosition.Factory other) {
         return with(copy -> copy.position = other);

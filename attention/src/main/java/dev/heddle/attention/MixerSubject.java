@@ -36,6 +36,19 @@ public interface MixerSubject extends Subject {
         return mixer().start(x.dim(0), Math.max(1, x.dim(1)), x.dtype());
     }
 
+    /// The state before the first token of `x`, for whatever else is given with it.
+    ///
+    /// @param inputs all that were given, `x` among them
+    /// @throws InputException if a form that carries a state does not take one of them
+    default MixerState start(Tensor x, Map<String, Tensor> inputs) {
+        for (String name : inputs.keySet()) {
+            if (!name.equals("x")) {
+                throw new InputException(name + ": the cached forms take none; use the parallel form");
+            }
+        }
+        return start(x);
+    }
+
     /// Tokens that the recurrent form reads at once before it goes token by token.
     default int prompt() {
         return 1;
@@ -67,21 +80,16 @@ public interface MixerSubject extends Subject {
         };
     }
 
-    /// @throws InputException if a form that carries a state is given more than `x`
+    /// @throws InputException if a form that carries a state is given more than it takes
     @Override
     default Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
         Tensor x = SubjectInputs.tensor(inputs, "x", 3);
         if (form instanceof Form.Parallel) {
             return parallel(x, inputs);
         }
-        for (String name : inputs.keySet()) {
-            if (!name.equals("x")) {
-                throw new InputException(name + ": the cached forms take none; use the parallel form");
-            }
-        }
         boolean chunks = form instanceof Form.Chunkwise;
         int chunk = form instanceof Form.Chunkwise(int size) ? size : 1;
-        return stepwise(Stepwise.run(mixer(), start(x), x, chunks ? chunk : prompt(), chunk));
+        return stepwise(Stepwise.run(mixer(), start(x, inputs), x, chunks ? chunk : prompt(), chunk));
     }
 
     @Override
@@ -96,7 +104,8 @@ public interface MixerSubject extends Subject {
             return 0;
         }
         DType dtype = mixer().parameters().values().iterator().next().value().dtype();
-        Tensor x = SubjectInputs.tensor(sampleInputs(1, length, dtype, Seed.of(length)), "x", 3);
-        return mixer().advance(x, start(x)).state().elements();
+        Map<String, Tensor> inputs = sampleInputs(1, length, dtype, Seed.of(length));
+        Tensor x = SubjectInputs.tensor(inputs, "x", 3);
+        return mixer().advance(x, start(x, inputs)).state().elements();
     }
 }

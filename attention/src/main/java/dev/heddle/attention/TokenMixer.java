@@ -5,6 +5,7 @@ import dev.heddle.core.nn.Module;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
+import dev.heddle.positional.QueryKeyPosition;
 
 import java.util.OptionalLong;
 
@@ -46,6 +47,12 @@ public abstract class TokenMixer extends Module {
 
     /// What [#advance] returns.
     public record Step(Tensor y, MixerState state) {}
+
+    /// Makes mixers that score queries against keys, and so take a position on both.
+    public interface Positionable extends Factory {
+        /// The same with this position on queries and keys, in the place of any other.
+        Positionable position(QueryKeyPosition.Factory choice);
+    }
 
     /// Makes the mixer for a model width.
     @FunctionalInterface

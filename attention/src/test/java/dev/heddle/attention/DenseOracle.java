@@ -12,6 +12,10 @@ import dev.heddle.core.tensor.Gradients;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+import dev.heddle.positional.Positions;
+import dev.heddle.positional.QueryKeyPosition;
+
+import org.jspecify.annotations.Nullable;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -86,6 +90,15 @@ public final class DenseOracle {
     /// [#project] in heads: `[B, N, H, Dh]`.
     public static Tensor heads(Module module, String part, Tensor x, int heads) {
         return Layout.reshape(project(module, part, x), x.dim(0), x.dim(1), heads, x.dim(2) / heads);
+    }
+
+    /// [#heads] of queries or keys at their positions `0..N-1`, which a rotation treats alike.
+    public static Tensor heads(
+            Module module, String part, Tensor x, int heads, QueryKeyPosition.@Nullable Factory position) {
+        Tensor split = heads(module, part, x, heads);
+        return position == null
+                ? split
+                : position.create(split.dim(3)).onQueries(split, Positions.range(0, split.dim(1)));
     }
 
     /// The gradients of a random combination of `y`, by parameter, and of the leaf `x` as `x`.

@@ -133,8 +133,7 @@ class CompareCommandTest {
     void theStackSaysWhichPositionItGave() throws IOException {
         JsonNode results = new ObjectMapper().readTree(compare("mla,dcmha,longformer", "--json").out()).get("results");
         assertThat(results.findValuesAsText("stack"))
-                .containsExactly(
-                        "mla · own position · glu", "dcmha · own position · glu", "longformer · sinusoidal · glu");
+                .containsExactly("mla · own position · glu", "dcmha · own position · glu", "longformer · rope · glu");
     }
 
     // Segments of 4, 8 and 16: the state is empty whenever the longest ends, but room for it there must be.
@@ -163,7 +162,7 @@ class CompareCommandTest {
     @ParameterizedTest
     @CsvSource({
         "mha;mqqa,'',nearest",
-        "longformer+rope,'',needs attention",
+        "t-dmca+rope,'',takes no position",
         "gpt-decoder,'',decoder stack",
         "mha,--heads 3,heads",
         "mha,--context 5000,context",

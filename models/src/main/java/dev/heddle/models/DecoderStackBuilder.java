@@ -109,7 +109,7 @@ public final class DecoderStackBuilder {
     }
 
     /// Takes a choice on whatever axis it is one of, as a catalogue line gives it. A position takes the place of any
-    /// other; one on queries, keys or scores needs an [Attention] as mixer.
+    /// other; one on queries and keys needs a mixer that takes it, one on scores an [Attention].
     ///
     /// @throws ConfigException if a decoder stack has no such axis
     public DecoderStackBuilder with(StackPart part) {
@@ -173,25 +173,31 @@ public final class DecoderStackBuilder {
     }
 
     private TokenMixer.Factory placedMixer() {
-        TokenMixer.Factory choice = chosen("mixer", mixer);
+        TokenMixer.Factory choice = positioned(chosen("mixer", mixer));
+        if (!(placement instanceof Placement.SubLn)) {
+            return choice;
+        }
         if (choice instanceof AttentionSpec attention) {
-            AttentionSpec placed =
-                    switch (attentionPosition) {
-                        case QueryKeyPosition.Factory onQueriesAndKeys -> attention.position(onQueriesAndKeys);
-                        case ScorePosition.Factory onScores -> attention.position(onScores);
-                        case null, default -> attention;
-                    };
-            return placement instanceof Placement.SubLn ? placed.innerNorm(norm) : placed;
+            return attention.innerNorm(norm);
         }
-        if (attentionPosition != null) {
-            throw new ConfigException(
-                    "stack: a position on queries, keys or scores needs attention, the mixer is another; use a position"
-                            + " on the embedding or none");
-        }
-        if (placement instanceof Placement.SubLn) {
-            throw withoutInnerNorm("mixer");
-        }
-        return choice;
+        throw withoutInnerNorm("mixer");
+    }
+
+    private TokenMixer.Factory positioned(TokenMixer.Factory choice) {
+        return switch (attentionPosition) {
+            case null -> choice;
+            case QueryKeyPosition.Factory onBoth when choice instanceof TokenMixer.Positionable open ->
+                    open.position(onBoth);
+            case ScorePosition.Factory onScores when choice instanceof AttentionSpec attention ->
+                    attention.position(onScores);
+            default ->
+                    throw new ConfigException(
+                            "stack: the mixer takes no position on its "
+                                    + (attentionPosition instanceof ScorePosition.Factory
+                                            ? "scores"
+                                            : "queries and keys")
+                                    + "; use a position on the embedding or none");
+        };
     }
 
     private FeedForward.Factory placedFeedForward() {

@@ -1,7 +1,6 @@
 package dev.heddle.models;
 
 import dev.heddle.attention.Attention;
-import dev.heddle.attention.AttentionSpec;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.core.catalog.Catalog;
 import dev.heddle.core.catalog.Config;
@@ -22,8 +21,8 @@ import java.util.Map;
 /// A Llama-like stack in which catalogue variants take the place of its own choices, so that variants are compared with
 /// all else equal: multi-head attention, rotary positions, SwiGLU, RMS norm, tied embedding.
 ///
-/// Rotary positions are for attention. A mixer of another kind brings its own position, and one that has none
-/// ([TokenMixer.Factory#knowsPositions]) gets sines and cosines on the embedding.
+/// Rotary positions are for mixers that take them ([TokenMixer.Positionable]). A mixer of another kind brings its own
+/// position, and one that has none ([TokenMixer.Factory#knowsPositions]) gets sines and cosines on the embedding.
 ///
 /// @param vocabulary number of tokens V
 /// @param width model width D
@@ -132,10 +131,10 @@ public record StackConfig(
     // Where none is chosen.
     private static String usualPosition(List<StackPart> parts) {
         List<StackPart> mixers = parts.stream().filter(TokenMixer.Factory.class::isInstance).toList();
-        if (mixers.isEmpty() || mixers.getLast() instanceof AttentionSpec) {
-            return "rope";
+        if (!mixers.isEmpty() && ((TokenMixer.Factory) mixers.getLast()).knowsPositions()) {
+            return OWN_POSITION;
         }
-        return ((TokenMixer.Factory) mixers.getLast()).knowsPositions() ? OWN_POSITION : "sinusoidal";
+        return mixers.isEmpty() || mixers.getLast() instanceof TokenMixer.Positionable ? "rope" : "sinusoidal";
     }
 
     private static boolean isPosition(StackPart part) {

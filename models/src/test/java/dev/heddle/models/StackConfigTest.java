@@ -24,13 +24,15 @@ class StackConfigTest {
     @CsvSource({
         "mha, rope",
         "local, rope",
-        "longformer, sinusoidal",
-        "longnet-dilated, sinusoidal",
+        "longformer, rope",
+        "longnet-dilated, rope",
         "t-dmca, sinusoidal",
-        "reformer, sinusoidal",
+        "reformer, rope",
         "mla, own position",
         "dcmha, own position",
         "longformer+learned, learned",
+        "longformer+sinusoidal, sinusoidal",
+        "dcmha+rope, rope",
         "local+nope, nope",
         "mla+learned, learned"
     })
@@ -43,7 +45,8 @@ class StackConfigTest {
     @Test
     void theUsualPositionIsThatOfTheCatalogue() {
         assertSameOutputs(stack("rope"), stack());
-        assertSameOutputs(stack("longformer", "sinusoidal"), stack("longformer"));
+        assertSameOutputs(stack("longformer", "rope"), stack("longformer"));
+        assertSameOutputs(stack("t-dmca", "sinusoidal"), stack("t-dmca"));
     }
 
     private static void assertSameOutputs(StackConfig a, StackConfig b) {
@@ -67,8 +70,11 @@ class StackConfigTest {
 
     @Test
     void whatCannotRotateSaysSo() {
-        assertThatThrownBy(() -> stack("longformer", "rope").build(Seed.of(1)))
+        assertThatThrownBy(() -> stack("t-dmca", "rope").build(Seed.of(1)))
                 .isInstanceOf(ConfigException.class)
-                .hasMessageContaining("a position on queries, keys or scores needs attention");
+                .hasMessageContaining("the mixer takes no position on its queries and keys");
+        assertThatThrownBy(() -> stack("longformer", "alibi").build(Seed.of(1)))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("the mixer takes no position on its scores");
     }
 }

@@ -2,11 +2,12 @@ package dev.heddle.attention.composed;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.heddle.attention.HeadPosition;
 import dev.heddle.attention.KeyValueCache;
 import dev.heddle.attention.MixerInputs;
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.TokenMixer;
-import dev.heddle.attention.pattern.Window;
+import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
@@ -22,7 +23,6 @@ import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
-import dev.heddle.positional.Positions;
 import dev.heddle.positional.QueryKeyPosition;
 
 import org.jspecify.annotations.Nullable;
@@ -45,14 +45,14 @@ public final class ComposedAttention extends TokenMixer {
     private final ComposedSpec spec;
     private final int width;
     private final int headWidth;
-    private final Window window;
+    private final AttentionPattern pattern;
     private final Linear wq;
     private final Linear wk;
     private final Linear wv;
     private final Linear wo;
     private final @Nullable Norm queryNorm;
     private final @Nullable Norm keyNorm;
-    private final @Nullable QueryKeyPosition position;
+    private final HeadPosition position;
     private final @Nullable Parameter mixingBefore;
     private final @Nullable Parameter mixingAfter;
     private final DynamicFactors dynamic;
@@ -61,7 +61,7 @@ public final class ComposedAttention extends TokenMixer {
         this.spec = spec;
         this.width = width;
         headWidth = spec.headWidthIn(width);
-        window = spec.pattern();
+        pattern = spec.pattern();
         int inner = Math.multiplyExact(spec.heads, headWidth);
         Linear.Factory linear = spec.linear;
         Initialiser initialiser = spec.initialiser;
@@ -73,7 +73,7 @@ public final class ComposedAttention extends TokenMixer {
         queryNorm = normed ? child("q_norm", RmsNorm.of(headWidth, spec.queryKeyNorm.getAsDouble())) : null;
         keyNorm = normed ? child("k_norm", RmsNorm.of(headWidth, spec.queryKeyNorm.getAsDouble())) : null;
         QueryKeyPosition.Factory onHeads = spec.position;
-        position = onHeads == null ? null : child("position", onHeads.create(headWidth));
+        position = new HeadPosition(onHeads == null ? null : child("position", onHeads.create(headWidth)));
         mixingBefore = spec.staticMixing && spec.preCompose ? mixing("sw_pre", seed) : null;
         mixingAfter = spec.staticMixing && spec.postCompose ? mixing("sw_post", seed) : null;
         dynamic = child("dynamic", new DynamicFactors(spec, width, seed.split("dynamic")));
@@ -101,7 +101,7 @@ public final class ComposedAttention extends TokenMixer {
             return Tensor.zeros(x.dtype(), x.shape());
         }
         Projected p = project(x, 0);
-        return finish(ComposedProduct.attend(p.q, p.k, p.v, p.pre, p.post, window));
+        return finish(ComposedProduct.attend(p.q, p.k, p.v, p.pre, p.post, pattern));
     }
 
     /// What tokens are made into: queries, keys and values `[B, N, H, Dh]`, normed and rotated, and what composes their
@@ -110,16 +110,12 @@ public final class ComposedAttention extends TokenMixer {
 
     /// @param first the position of the first token
     Projected project(Tensor x, int first) {
-        Tensor q = normed(split(wq.forward(x)), queryNorm);
-        Tensor k = normed(split(wk.forward(x)), keyNorm);
+        Tensor q = position.onQueries(normed(split(wq.forward(x)), queryNorm), first);
+        Tensor k = position.onKeys(normed(split(wk.forward(x)), keyNorm), first);
         Tensor v = split(wv.forward(x));
         Composition pre = spec.preCompose ? composition(x, mixingBefore, DynamicFactors.PRE) : null;
         Composition post = spec.postCompose ? composition(x, mixingAfter, DynamicFactors.POST) : null;
-        if (position == null) {
-            return new Projected(q, k, v, pre, post);
-        }
-        Positions positions = Positions.range(first, x.dim(1));
-        return new Projected(position.onQueries(q, positions), position.onKeys(k, positions), v, pre, post);
+        return new Projected(q, k, v, pre, post);
     }
 
     private Tensor split(Tensor x) {
@@ -185,7 +181,8 @@ public final class ComposedAttention extends TokenMixer {
     public MixerState start(int batch, int capacity, DType dtype) {
         if (!isRecurrent()) {
             throw new ConfigException(
-                    "cache: this attention sees later tokens and cannot go token by token; use causal(true)");
+                    "cache: this attention sees later tokens and cannot go token by token; use a causal pattern, for"
+                            + " example pattern.and(Patterns.causal())");
         }
         Shape shape = Shape.of(batch, capacity, spec.heads, headWidth);
         KeyValueCache tokens = KeyValueCache.empty(this, shape, shape, dtype);
@@ -201,7 +198,7 @@ public final class ComposedAttention extends TokenMixer {
         return Composition.rows(dynamic.rank(), spec.gate);
     }
 
-    /// The next tokens against all before them that the window reaches. Gradients do not flow through a cache.
+    /// The next tokens against all before them that the pattern shows them. Gradients do not flow through a cache.
     ///
     /// @throws InputException if the cache was started by another layer or for another batch
     @Override
@@ -224,7 +221,7 @@ public final class ComposedAttention extends TokenMixer {
         Composition post = p.post == null || factors == null ? p.post : p.post.withKeys(factors.valueMemory());
         Tensor heads =
                 ComposedProduct.attendCached(
-                        p.q, tokens.keyMemory(), tokens.valueMemory(), tokens.length(), pre, post, window);
+                        p.q, tokens.keyMemory(), tokens.valueMemory(), tokens.length(), pre, post, pattern);
         return new Step(finish(heads), new ComposedState(tokens, factors));
     }
 
@@ -233,21 +230,21 @@ public final class ComposedAttention extends TokenMixer {
         return factors == null ? Tensor.zeros(k.dtype(), k.shape().replaceLast(2, 0, k.dim(2))) : factors;
     }
 
-    /// True if tokens can be fed one by one.
+    /// True if tokens can be fed one by one: the pattern provably lets no query see a later key.
     @Override
     public boolean isRecurrent() {
-        return spec.causal;
+        return pattern.isCausal(spec.heads);
     }
 
     /// Projections and factors of every token, and for every pair that is seen scores, values and compositions.
     @Override
     public long multiplyAdds(int length) {
-        return length * perToken() + window.pairs(0, length, length) * perPair();
+        return length * perToken() + pattern.pairs(0, length, length) * perPair();
     }
 
     @Override
     public OptionalLong scoredPairs(int length) {
-        return OptionalLong.of(spec.heads * window.pairs(0, length, length));
+        return OptionalLong.of(spec.heads * pattern.pairs(0, length, length));
     }
 
     private long perToken() {
@@ -273,8 +270,8 @@ public final class ComposedAttention extends TokenMixer {
         if (length == 0) {
             return 0;
         }
-        long computed = TilePlan.of(spec.heads, length, length, window).pairs();
-        return (double) (computed - window.pairs(0, length, length)) * perPair() / multiplyAdds(length);
+        long computed = Arrangement.of(pattern, length, length).plan(spec.heads).pairs();
+        return (double) (computed - pattern.pairs(0, length, length)) * perPair() / multiplyAdds(length);
     }
 
     /// Keys and values, and the factors of keys: F·H for each stage.

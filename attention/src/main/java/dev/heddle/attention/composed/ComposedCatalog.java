@@ -1,5 +1,8 @@
 package dev.heddle.attention.composed;
 
+import dev.heddle.attention.pattern.AttentionPattern;
+import dev.heddle.attention.pattern.Patterns;
+import dev.heddle.attention.pattern.Window;
 import dev.heddle.core.catalog.CatalogProvider;
 import dev.heddle.core.catalog.Config;
 import dev.heddle.core.catalog.Form;
@@ -90,7 +93,7 @@ public final class ComposedCatalog implements CatalogProvider {
                         .queryKeyNorm(normed ? OptionalDouble.of(config.number("qk_norm_eps")) : OptionalDouble.empty())
                         .dynamicNormEps(config.number("dyn_norm_eps"))
                         .position(rope(config))
-                        .causal(config.flag("causal"))
+                        .pattern(pattern(config))
                         .activation(activation(config.text("activation")));
         requireEqual("n_kv_heads", config, heads, "composition needs a score of every head's own");
         int hidden = 2 * heads * config.integer("dyn_rank");
@@ -98,10 +101,16 @@ public final class ComposedCatalog implements CatalogProvider {
         if (config.has("head_dim")) {
             spec = spec.headWidth(config.integer("head_dim"));
         }
-        if (config.has("window")) {
-            spec = spec.window(config.integer("window"));
-        }
         return new ComposedSubject(spec.create(config.integer("d_model"), seed));
+    }
+
+    private static AttentionPattern pattern(Config config) {
+        int window = config.integer("window", Integer.MAX_VALUE);
+        if (window < 1) {
+            throw new ConfigException("window: " + window + " is less than 1; use 1 or more");
+        }
+        int left = config.has("window") ? window - 1 : Window.UNLIMITED;
+        return Patterns.window(left, config.flag("causal") ? 0 : Window.UNLIMITED);
     }
 
     private static Rope.@Nullable Spec rope(Config config) {

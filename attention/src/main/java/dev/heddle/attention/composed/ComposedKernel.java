@@ -1,7 +1,9 @@
 package dev.heddle.attention.composed;
 
-import dev.heddle.attention.composed.TilePlan.Tile;
-import dev.heddle.attention.pattern.Window;
+import dev.heddle.attention.composed.TilePlan.QueryTile;
+import dev.heddle.attention.composed.TilePlan.Stretch;
+import dev.heddle.attention.pattern.AttentionPattern;
+import dev.heddle.attention.pattern.Tile;
 import dev.heddle.core.kernel.Blas;
 import dev.heddle.core.kernel.Kernels;
 import dev.heddle.core.kernel.Native;
@@ -29,12 +31,11 @@ final class ComposedKernel {
     private final Tensor q;
     private final Tensor k;
     private final Tensor v;
-    private final Window window;
+    private final Arrangement arrangement;
     private final DType dtype;
     private final Blas blas;
     private final Kernels kernels;
     private final int batch;
-    private final int queries;
     private final int heads;
     private final int width;
     private final int keys;
@@ -47,28 +48,26 @@ final class ComposedKernel {
     /// @param q `[B, N, H, Dh]`
     /// @param k `[B, C, H, Dh]`
     /// @param v `[B, C, H, Dh]`
-    /// @param keys how many of the C are there
+    /// @param arrangement which of them are there and see each other; they are in its order
     ComposedKernel(
             Tensor q,
             Tensor k,
             Tensor v,
-            int keys,
             @Nullable Composition before,
             @Nullable Composition after,
-            Window window) {
+            Arrangement arrangement) {
         this.q = q;
         this.k = k;
         this.v = v;
-        this.keys = keys;
-        this.window = window;
+        this.arrangement = arrangement;
+        keys = arrangement.keys();
         dtype = q.dtype();
         blas = dtype.blas();
         kernels = dtype.kernels();
         batch = q.dim(0);
-        queries = q.dim(1);
         heads = q.dim(2);
         width = q.dim(3);
-        plan = TilePlan.of(heads, queries, keys, window);
+        plan = arrangement.plan(heads);
         headStride = plan.headStride();
         pre = before == null ? null : new Stage(before, q, plan);
         post = after == null ? null : new Stage(after, q, plan);
@@ -80,21 +79,24 @@ final class ComposedKernel {
     }
 
     // Products of queries or values with keys or probabilities, and how often the heads are mixed.
-    private void meter(Tile tile, int products, int mixings) {
+    private void meter(QueryTile tile, int products, int mixings) {
         long pairs = (long) tile.rows() * tile.keys();
         WorkMeter.add(pairs * ((long) products * heads * width + mixings * workOfCompositions));
     }
 
     /// Attends: `[B, N, H, Dh]`.
     Tensor forward() {
-        Tensor y = Tensor.uninitialised(dtype, q.shape());
+        Tensor y = Tensor.zeros(dtype, q.shape());
         int tiles = plan.tiles().size();
         // Late queries first: under a causal mask they have the most keys, and long tasks should not start last.
         Parallel.run(batch * tiles, task -> forward(task % batch, plan.tiles().get(tiles - 1 - task / batch), y));
         return y;
     }
 
-    private void forward(int b, Tile tile, Tensor y) {
+    private void forward(int b, QueryTile tile, Tensor y) {
+        if (tile.stretches().isEmpty()) {
+            return;
+        }
         try (Scope _ = Scope.open()) {
             Tensor scores = tileOfPairs();
             Tensor other = pre == null && post == null ? scores : tileOfPairs();
@@ -103,7 +105,7 @@ final class ComposedKernel {
             if (post != null) {
                 post.forward(b, tile, p, composed);
             }
-            ofHeads(false, tile, 1, composed, rows(v, b, tile.from()), 0, rows(y, b, tile.first()));
+            ofQueries(tile, 1, composed, v, b, rows(y, b, tile.first()));
             meter(tile, 2, 1);
         }
     }
@@ -122,7 +124,7 @@ final class ComposedKernel {
 
     // From queries and keys to the softmax of composed scores, in `other` or, without a composition, in `scores`, which
     // keeps the raw scores otherwise.
-    private Tensor probabilities(int b, Tile tile, Tensor scores, Tensor other) {
+    private Tensor probabilities(int b, QueryTile tile, Tensor scores, Tensor other) {
         products(b, tile, 1 / Math.sqrt(width), q, k, scores);
         Tensor p = scores;
         if (pre != null) {
@@ -141,34 +143,36 @@ final class ComposedKernel {
     }
 
     // to[h] = scale · x[h]·y[h]ᵀ over the tile's queries and keys; columns that only fill up are 0.
-    private void products(int b, Tile tile, double scale, Tensor x, Tensor y, Tensor to) {
-        blas.gemmBatched(
-                false,
-                true,
-                tile.rows(),
-                tile.keys(),
-                width,
-                scale,
-                rows(x, b, tile.first()),
-                heads * width,
-                width,
-                rows(y, b, tile.from()),
-                heads * width,
-                width,
-                0,
-                to.address(),
-                tile.columns(),
-                to.dim(1),
-                heads);
-        fill(tile, to, tile.keys(), 0);
+    private void products(int b, QueryTile tile, double scale, Tensor x, Tensor y, Tensor to) {
+        for (Stretch stretch : tile.stretches()) {
+            blas.gemmBatched(
+                    false,
+                    true,
+                    tile.rows(),
+                    stretch.keys(),
+                    width,
+                    scale,
+                    rows(x, b, tile.first()),
+                    heads * width,
+                    width,
+                    rows(y, b, stretch.from()),
+                    heads * width,
+                    width,
+                    0,
+                    to.address() + bytes(stretch.column()),
+                    tile.columns(),
+                    to.dim(1),
+                    heads);
+            for (int r = 0; r < tile.rows(); r++) {
+                fill(tile, r, stretch.column() + stretch.keys(), stretch.end(), to, 0);
+            }
+        }
     }
 
-    // The columns from `from` on.
-    private void fill(Tile tile, Tensor pairs, int from, double value) {
-        for (int h = 0; h < heads && from < tile.columns(); h++) {
-            for (int r = 0; r < tile.rows(); r++) {
-                fill(head(pairs, h), (long) r * tile.columns(), from, tile.columns(), value);
-            }
+    // Columns of a row, in all heads.
+    private void fill(QueryTile tile, int r, int from, int to, Tensor pairs, double value) {
+        for (int h = 0; h < heads && from < to; h++) {
+            fill(head(pairs, h), (long) r * tile.columns(), from, to, value);
         }
     }
 
@@ -182,35 +186,60 @@ final class ComposedKernel {
         }
     }
 
-    private void mask(Tile tile, Tensor pairs) {
-        for (int r = 0; r < tile.rows(); r++) {
-            int position = tile.first() + r + keys - queries;
-            int first = Math.max(0, TilePlan.firstKeyOf(window, position, keys) - tile.from());
-            int after = TilePlan.keyAfter(window, position, keys) - tile.from();
-            for (int h = 0; h < heads; h++) {
-                long row = (long) r * tile.columns();
-                fill(head(pairs, h), row, 0, first, Double.NEGATIVE_INFINITY);
-                fill(head(pairs, h), row, after, tile.columns(), Double.NEGATIVE_INFINITY);
+    private void mask(QueryTile tile, Tensor pairs) {
+        for (Stretch stretch : tile.stretches()) {
+            for (int key = stretch.from(); key < stretch.from() + stretch.columns(); key += AttentionPattern.BITS) {
+                int columns = Math.min(AttentionPattern.BITS, stretch.from() + stretch.columns() - key);
+                if (arrangement.seen(tile.first(), tile.rows(), key, key + columns) != Tile.FULL) {
+                    mask(tile, pairs, stretch.column() + key - stretch.from(), key, columns);
+                }
             }
         }
     }
 
-    // to[h] = scale · op(pairs[h])·x[h], added to what is there if `keep` is 1; a transposed factor sums over queries.
-    private void ofHeads(boolean transposed, Tile tile, double scale, Tensor pairs, long x, double keep, long to) {
+    // Columns from `column` on that hold the scores of keys from `key` on.
+    private void mask(QueryTile tile, Tensor pairs, int column, int key, int columns) {
+        for (int r = 0; r < tile.rows(); r++) {
+            long hidden = ~arrangement.seen(tile.first() + r, key) & AttentionPattern.firstBits(columns);
+            while (hidden != 0) {
+                int from = Long.numberOfTrailingZeros(hidden);
+                int to = from + Long.numberOfTrailingZeros(~(hidden >>> from));
+                fill(tile, r, column + from, column + to, pairs, Double.NEGATIVE_INFINITY);
+                hidden &= ~AttentionPattern.firstBits(to);
+            }
+        }
+    }
+
+    // to[h] += scale · pairs[h]·x[h] for the tile's queries.
+    private void ofQueries(QueryTile tile, double scale, Tensor pairs, Tensor x, int b, long to) {
+        for (Stretch stretch : tile.stretches()) {
+            ofHeads(false, tile, stretch, scale, pairs, rows(x, b, stretch.from()), to);
+        }
+    }
+
+    // to[h] += scale · pairs[h]ᵀ·x[h] for the tile's keys; `to` has room for all keys.
+    private void ofKeys(QueryTile tile, double scale, Tensor pairs, long x, long to) {
+        for (Stretch stretch : tile.stretches()) {
+            ofHeads(true, tile, stretch, scale, pairs, x, to + bytes((long) stretch.from() * heads * width));
+        }
+    }
+
+    private void ofHeads(
+            boolean transposed, QueryTile tile, Stretch stretch, double scale, Tensor pairs, long x, long to) {
         blas.gemmBatched(
                 transposed,
                 false,
-                transposed ? tile.keys() : tile.rows(),
+                transposed ? stretch.keys() : tile.rows(),
                 width,
-                transposed ? tile.rows() : tile.keys(),
+                transposed ? tile.rows() : stretch.keys(),
                 scale,
-                pairs.address(),
+                pairs.address() + bytes(stretch.column()),
                 tile.columns(),
                 headStride,
                 x,
                 heads * width,
                 width,
-                keep,
+                1,
                 to,
                 heads * width,
                 width,
@@ -229,7 +258,7 @@ final class ComposedKernel {
     private final class Backward {
         final Tensor dy;
         final int parts;
-        final Tensor dq = Tensor.uninitialised(dtype, q.shape());
+        final Tensor dq = Tensor.zeros(dtype, q.shape());
         final Tensor dk;
         final Tensor dv;
         final Stage.@Nullable Gradients ofPre;
@@ -247,13 +276,16 @@ final class ComposedKernel {
         // Every parts-th tile, so that early and late queries are shared out evenly.
         void part(int b, int part) {
             for (int t = part; t < plan.tiles().size(); t += parts) {
-                try (Scope _ = Scope.open()) {
-                    tile(b, part, plan.tiles().get(t));
+                QueryTile tile = plan.tiles().get(t);
+                if (!tile.stretches().isEmpty()) {
+                    try (Scope _ = Scope.open()) {
+                        tile(b, part, tile);
+                    }
                 }
             }
         }
 
-        private void tile(int b, int part, Tile tile) {
+        private void tile(int b, int part, QueryTile tile) {
             Tensor scores = tileOfPairs();
             Tensor p = probabilities(b, tile, scores, pre == null ? scores : tileOfPairs());
             Tensor slopes = tileOfPairs();
@@ -265,8 +297,8 @@ final class ComposedKernel {
                 composed = other;
             }
             long own = (long) b * parts + part;
-            long offset = bytes((own * keys + tile.from()) * heads * width);
-            ofHeads(true, tile, 1, composed, rows(dy, b, tile.first()), 1, dv.address() + offset);
+            long offset = bytes(own * keys * heads * width);
+            ofKeys(tile, 1, composed, rows(dy, b, tile.first()), dv.address() + offset);
             Tensor dp = slopes;
             Tensor free = other;
             if (ofPost != null) {
@@ -283,8 +315,8 @@ final class ComposedKernel {
                 ds = free;
             }
             double scale = 1 / Math.sqrt(width);
-            ofHeads(false, tile, scale, ds, rows(k, b, tile.from()), 0, rows(dq, b, tile.first()));
-            ofHeads(true, tile, scale, ds, rows(q, b, tile.first()), 1, dk.address() + offset);
+            ofQueries(tile, scale, ds, k, b, rows(dq, b, tile.first()));
+            ofKeys(tile, scale, ds, rows(q, b, tile.first()), dk.address() + offset);
             meter(tile, 5, 3);
         }
 

@@ -1,6 +1,6 @@
 package dev.heddle.attention.composed;
 
-import dev.heddle.attention.pattern.Window;
+import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.Scope;
@@ -25,17 +25,53 @@ final class ComposedProduct {
     /// @param v `[B, M, H, Dh]`
     /// @param pre composes the scores; null if nothing does
     /// @param post composes the probabilities; null if nothing does
-    /// @param window which keys a query sees
+    /// @param pattern which keys a query sees, the same for all heads
     /// @throws ShapeException if the tensors do not fit together
     static Tensor attend(
-            Tensor q, Tensor k, Tensor v, @Nullable Composition pre, @Nullable Composition post, Window window) {
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            @Nullable Composition pre,
+            @Nullable Composition post,
+            AttentionPattern pattern) {
         check(q, k, v, pre, post);
-        Tensor y = forward(q, k, v, k.dim(1), pre, post, window);
+        return arranged(q, k, v, k.dim(1), pre, post, pattern);
+    }
+
+    private static Tensor arranged(
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            int keys,
+            @Nullable Composition pre,
+            @Nullable Composition post,
+            AttentionPattern pattern) {
+        Arrangement order = Arrangement.of(pattern, q.dim(1), keys);
+        if (order.queries() == 0 || order.keys() == 0) {
+            return Tensor.zeros(q.dtype(), q.shape());
+        }
+        Tensor y =
+                recorded(
+                        order.ofQueries(q, keys),
+                        order.ofKeys(k),
+                        order.ofKeys(v),
+                        pre == null ? null : pre.arranged(order, keys),
+                        post == null ? null : post.arranged(order, keys),
+                        order);
+        return order.restore(y, q.dim(1), keys);
+    }
+
+    private static Tensor recorded(
+            Tensor q, Tensor k, Tensor v, @Nullable Composition pre, @Nullable Composition post, Arrangement order) {
+        Tensor y;
+        try (Scope scope = Scope.open()) {
+            y = scope.keep(new ComposedKernel(q, k, v, pre, post, order).forward());
+        }
         return Autograd.record(
                 y,
                 dy -> {
                     try (Scope scope = Scope.open()) {
-                        ComposedKernel kernel = new ComposedKernel(q, k, v, k.dim(1), pre, post, window);
+                        ComposedKernel kernel = new ComposedKernel(q, k, v, pre, post, order);
                         return kernel.backward(dy).stream().map(scope::keep).toArray(Tensor[]::new);
                     }
                 },
@@ -52,24 +88,11 @@ final class ComposedProduct {
             int keys,
             @Nullable Composition pre,
             @Nullable Composition post,
-            Window window) {
+            AttentionPattern pattern) {
         check(q, k, v, pre, post);
-        Tensor y = forward(q, k, v, keys, pre, post, window);
+        Tensor y = Autograd.inference(() -> arranged(q, k, v, keys, pre, post, pattern));
         Reference.reachabilityFence(inputs(q, k, v, pre, post));
         return y;
-    }
-
-    private static Tensor forward(
-            Tensor q,
-            Tensor k,
-            Tensor v,
-            int keys,
-            @Nullable Composition pre,
-            @Nullable Composition post,
-            Window window) {
-        try (Scope scope = Scope.open()) {
-            return scope.keep(new ComposedKernel(q, k, v, keys, pre, post, window).forward());
-        }
     }
 
     private static List<Tensor> inputs(

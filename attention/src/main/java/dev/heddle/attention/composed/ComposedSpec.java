@@ -2,7 +2,8 @@ package dev.heddle.attention.composed;
 
 import dev.heddle.attention.HeadWidth;
 import dev.heddle.attention.TokenMixer;
-import dev.heddle.attention.pattern.Window;
+import dev.heddle.attention.pattern.AttentionPattern;
+import dev.heddle.attention.pattern.Patterns;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.kernel.Activation;
 import dev.heddle.core.nn.Dense;
@@ -20,7 +21,7 @@ import java.util.function.Consumer;
 
 /// What composed attention is made from; immutable, every choice makes a new one. By default everything of the paper
 /// is on.
-public final class ComposedSpec implements TokenMixer.Factory {
+public final class ComposedSpec implements TokenMixer.Positionable {
     final int heads;
     OptionalInt headWidth = OptionalInt.empty();
     int rank = 2;
@@ -34,8 +35,7 @@ public final class ComposedSpec implements TokenMixer.Factory {
     OptionalDouble queryKeyNorm = OptionalDouble.of(1e-6);
     double dynamicNormEps = 1e-6;
     QueryKeyPosition.@Nullable Factory position = Rope.base(10_000).halfSplit();
-    boolean causal = true;
-    OptionalInt window = OptionalInt.empty();
+    AttentionPattern pattern = Patterns.causal();
     Activation activation = Activation.GELU;
     Linear.Factory linear = Dense::new;
     Initialiser initialiser = Initialiser.normal(0.02);
@@ -66,8 +66,7 @@ public final class ComposedSpec implements TokenMixer.Factory {
         copy.queryKeyNorm = queryKeyNorm;
         copy.dynamicNormEps = dynamicNormEps;
         copy.position = position;
-        copy.causal = causal;
-        copy.window = window;
+        copy.pattern = pattern;
         copy.activation = activation;
         copy.linear = linear;
         copy.initialiser = initialiser;
@@ -153,20 +152,26 @@ public final class ComposedSpec implements TokenMixer.Factory {
     }
 
     /// Position on queries and keys, null for none; a rotary embedding of base 10,000 by default.
+    @Override
     public ComposedSpec position(QueryKeyPosition.@Nullable Factory other) {
         return with(copy -> copy.position = other);
     }
 
-    /// Whether keys after a query are masked; they are by default.
-    public ComposedSpec causal(boolean wanted) {
-        return with(copy -> copy.causal = wanted);
-    }
-
-    /// A query sees itself and the `size − 1` keys before it, and none before those; by default all.
+    /// Which keys a query may see; causal by default. Scores and probabilities of a pair are mixed across all heads, so
+    /// that a pair is seen by all of them or by none.
     ///
-    /// @throws ConfigException if it is less than 1
-    public ComposedSpec window(int size) {
-        return with(copy -> copy.window = OptionalInt.of(positive("window", size)));
+    /// @throws ConfigException if the pattern may differ from head to head
+    public ComposedSpec pattern(AttentionPattern other) {
+        if (!other.isUniform(heads)) {
+            throw new ConfigException(
+                    "pattern: "
+                            + other
+                            + " does not prove that all "
+                            + heads
+                            + " heads see the same keys, and a pair whose scores are mixed across the heads must have"
+                            + " a score in each; use one pattern for all heads");
+        }
+        return with(copy -> copy.pattern = other);
     }
 
     /// The non-linearity that low-rank matrices are made with; exact GELU by default.
@@ -189,10 +194,9 @@ public final class ComposedSpec implements TokenMixer.Factory {
         return heads;
     }
 
-    /// Which keys a query sees.
-    public Window pattern() {
-        int left = window.isPresent() ? window.getAsInt() - 1 : Window.UNLIMITED;
-        return new Window(left, causal ? 0 : Window.UNLIMITED, 1);
+    /// Which keys a query may see.
+    public AttentionPattern pattern() {
+        return pattern;
     }
 
     /// True with a position on queries and keys.

@@ -47,6 +47,18 @@ record Composition(@Nullable Tensor mixing, @Nullable Tensor byQuery, @Nullable 
         return new Composition(mixing, byQuery, factors, rank, gated);
     }
 
+    /// The same with the tokens in the order of a call.
+    ///
+    /// @param all tokens of the sequence that the queries are the last of
+    Composition arranged(Arrangement order, int all) {
+        return new Composition(
+                mixing,
+                byQuery == null ? null : order.ofQueries(byQuery, all),
+                byKey == null ? null : order.ofKeys(byKey),
+                rank,
+                gated);
+    }
+
     /// Multiply-adds of one pair of a query and a key.
     long multiplyAdds(int heads) {
         long side = 2L * rank * heads + (gated ? heads : 0);

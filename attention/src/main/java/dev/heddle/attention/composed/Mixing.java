@@ -8,17 +8,18 @@ import dev.heddle.core.tensor.DType;
 /// from pair to pair. (The one that does not is a matrix product.)
 interface Mixing {
     /// Where a stage finds a tile's numbers, on raw memory. Element `[h, r, s]` of a tile of scores is
-    /// `h·headStride + r·columns + s` elements after its address; rows of factors are the F rows of a [Composition].
+    /// `h·headStride + r·rowStride + s` elements after its address; rows of factors are the F rows of a [Composition].
     ///
     /// @param heads H
     /// @param rank R
     /// @param gated whether the last row of factors is one of gates
     /// @param rows queries of the tile
-    /// @param columns keys of the tile, filled up to a multiple of [TilePlan#PAD]
+    /// @param columns keys of one of its stretches, filled up to a multiple of [TilePlan#PAD]
+    /// @param rowStride elements from one query's scores to the next
     /// @param headStride elements from one head's scores to the next
     /// @param queryFactors address of the first query's factors `[F, H]`
     /// @param queryStride elements from one query's factors to the next; 0 if they are the same zeros for all
-    /// @param keyFactors address of the factors of the first key; those of the keys of a tile lie side by side
+    /// @param keyFactors address of the factors of the first key; those of the keys of a stretch lie side by side
     /// @param keyStride elements from one row `[f, h]` of keys to the next; 0 if they are the same zeros for all
     record Operands(
             int heads,
@@ -26,6 +27,7 @@ interface Mixing {
             boolean gated,
             int rows,
             int columns,
+            int rowStride,
             long headStride,
             long queryFactors,
             long queryStride,
@@ -47,7 +49,7 @@ interface Mixing {
     ///
     /// @param dOut gradients at `out`
     /// @param dIn overwritten; neither `in` nor `dOut`
-    /// @param dQuery overwritten with the gradients of the queries' factors, laid out as those
+    /// @param dQuery to which the gradients of the queries' factors are added, laid out as those
     /// @param dKey to which the gradients of the keys' factors are added, laid out as those
     void backward(Operands operands, long in, long dOut, long dIn, long dQuery, long dKey);
 

@@ -2,8 +2,6 @@ package dev.heddle.attention.composed;
 
 import dev.heddle.core.kernel.Elements;
 
-import java.util.Arrays;
-
 /// Mixes heads pair by pair, in double.
 final class ScalarMixing implements Mixing {
     private final Elements store;
@@ -21,7 +19,7 @@ final class ScalarMixing implements Mixing {
         for (int r = 0; r < p.rows(); r++) {
             read(p.queryFactors(), r * p.queryStride(), 1, query);
             for (int s = 0; s < p.columns(); s++) {
-                long pair = (long) r * p.columns() + s;
+                long pair = (long) r * p.rowStride() + s;
                 read(in, pair, p.headStride(), a);
                 read(p.keyFactors(), s, p.keyStride(), key);
                 System.arraycopy(a, 0, mixed, 0, a.length);
@@ -43,9 +41,9 @@ final class ScalarMixing implements Mixing {
         double[] keyGradient = new double[p.factors()];
         for (int r = 0; r < p.rows(); r++) {
             read(p.queryFactors(), r * p.queryStride(), 1, query);
-            Arrays.fill(queryGradient, 0);
+            read(dQuery, r * p.queryStride(), 1, queryGradient);
             for (int s = 0; s < p.columns(); s++) {
-                long pair = (long) r * p.columns() + s;
+                long pair = (long) r * p.rowStride() + s;
                 read(in, pair, p.headStride(), a);
                 read(dOut, pair, p.headStride(), slope);
                 read(p.keyFactors(), s, p.keyStride(), key);

@@ -1,6 +1,7 @@
 package dev.heddle.attention.composed;
 
-import dev.heddle.attention.composed.TilePlan.Tile;
+import dev.heddle.attention.composed.TilePlan.QueryTile;
+import dev.heddle.attention.composed.TilePlan.Stretch;
 import dev.heddle.core.kernel.Blas;
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.tensor.DType;
@@ -60,16 +61,17 @@ final class Stage {
         return turned;
     }
 
-    private Mixing.Operands operands(int b, Tile tile, long headStride) {
+    private Mixing.Operands operands(int b, QueryTile tile, Stretch stretch, long headStride) {
         boolean shared = composition.byQuery() == null;
         long query = shared ? 0 : bytes(((long) b * queries.dim(1) + tile.first()) * factors());
         boolean none = composition.byKey() == null;
-        long key = bytes(tile.from() - plan.origin() + (none ? 0 : (long) b * factors() * plan.room()));
+        long key = bytes(stretch.from() - plan.origin() + (none ? 0 : (long) b * factors() * plan.room()));
         return new Mixing.Operands(
                 heads,
                 composition.rank(),
                 composition.gated(),
                 tile.rows(),
+                stretch.columns(),
                 tile.columns(),
                 headStride,
                 queries.address() + query,
@@ -79,8 +81,11 @@ final class Stage {
     }
 
     /// Composes a tile of scores or probabilities.
-    void forward(int b, Tile tile, Tensor in, Tensor out) {
-        mixing.forward(operands(b, tile, in.dim(1)), in.address(), out.address());
+    void forward(int b, QueryTile tile, Tensor in, Tensor out) {
+        for (Stretch stretch : tile.stretches()) {
+            long column = bytes(stretch.column());
+            mixing.forward(operands(b, tile, stretch, in.dim(1)), in.address() + column, out.address() + column);
+        }
         Tensor mixingOfAll = composition.mixing();
         if (mixingOfAll != null) {
             product(true, mixingOfAll, tile, in, out);
@@ -88,7 +93,7 @@ final class Stage {
     }
 
     // out += op(sw)·x over all pairs at once.
-    private void product(boolean transposed, Tensor sw, Tile tile, Tensor x, Tensor out) {
+    private void product(boolean transposed, Tensor sw, QueryTile tile, Tensor x, Tensor out) {
         int stride = x.dim(1);
         dtype.blas()
                 .gemm(
@@ -117,7 +122,7 @@ final class Stage {
         private Gradients(int parts) {
             this.parts = parts;
             Tensor q = composition.byQuery();
-            byQuery = q == null ? null : Tensor.uninitialised(dtype, q.shape());
+            byQuery = q == null ? null : Tensor.zeros(dtype, q.shape());
             int rows = composition.byKey() == null ? 1 : factors();
             byKey = Tensor.zeros(dtype, batch, parts, rows, plan.room());
             byPair = composition.mixing() == null ? null : Tensor.zeros(dtype, batch * parts, heads * heads);
@@ -126,14 +131,22 @@ final class Stage {
         /// Takes the gradient of a tile back through the stage.
         ///
         /// @param part whose the tile is
-        void backward(int b, int part, Tile tile, Tensor in, Tensor dOut, Tensor dIn) {
-            Mixing.Operands p = operands(b, tile, in.dim(1));
+        void backward(int b, int part, QueryTile tile, Tensor in, Tensor dOut, Tensor dIn) {
             long own = (long) b * parts + part;
-            Tensor queryRows = byQuery == null ? Tensor.uninitialised(dtype, factors()) : byQuery;
-            long query = byQuery == null ? 0 : p.queryFactors() - queries.address();
-            long key = bytes(tile.from() - plan.origin() + own * byKey.dim(2) * plan.room());
-            mixing.backward(
-                    p, in.address(), dOut.address(), dIn.address(), queryRows.address() + query, byKey.address() + key);
+            Tensor queryRows = byQuery == null ? Tensor.zeros(dtype, factors()) : byQuery;
+            for (Stretch stretch : tile.stretches()) {
+                Mixing.Operands p = operands(b, tile, stretch, in.dim(1));
+                long query = byQuery == null ? 0 : p.queryFactors() - queries.address();
+                long key = bytes(stretch.from() - plan.origin() + own * byKey.dim(2) * plan.room());
+                long column = bytes(stretch.column());
+                mixing.backward(
+                        p,
+                        in.address() + column,
+                        dOut.address() + column,
+                        dIn.address() + column,
+                        queryRows.address() + query,
+                        byKey.address() + key);
+            }
             Tensor sw = composition.mixing();
             if (sw != null && byPair != null) {
                 product(false, sw, tile, dOut, dIn);
@@ -142,7 +155,7 @@ final class Stage {
         }
 
         // dsw += in·dOutᵀ.
-        private void addPairs(Tile tile, Tensor in, Tensor dOut, long to) {
+        private void addPairs(QueryTile tile, Tensor in, Tensor dOut, long to) {
             Blas blas = dtype.blas();
             int pairs = tile.rows() * tile.columns();
             int stride = in.dim(1);

@@ -39,7 +39,7 @@ final class VectorMixing implements Mixing {
         for (int s = 0; s < p.columns(); s += CHUNK) {
             int n = Math.min(CHUNK, p.columns() - s);
             for (int r = 0; r < p.rows(); r++) {
-                long at = 4L * ((long) r * p.columns() + s);
+                long at = 4L * ((long) r * p.rowStride() + s);
                 mix(p, in + at, query(p, r, 0), key(p, s, 0), out + at, sums.address(), n);
             }
         }
@@ -148,7 +148,7 @@ final class VectorMixing implements Mixing {
             int n = Math.min(CHUNK, p.columns() - s);
             long slopes = dKey + 4L * s;
             for (int r = 0; r < p.rows(); r++) {
-                long at = 4L * ((long) r * p.columns() + s);
+                long at = 4L * ((long) r * p.rowStride() + s);
                 long query = query(p, r, 0);
                 int own = r * p.factors() * COUNT;
                 unmix(p, in + at, dOut + at, query, key(p, s, 0), dIn + at, lanes, own, slopes, sums.address(), n);
@@ -156,8 +156,8 @@ final class VectorMixing implements Mixing {
         }
         for (int r = 0; r < p.rows(); r++) {
             for (int f = 0; f < p.factors(); f++) {
-                float sum = Lanes.sum(lanes, (r * p.factors() + f) * COUNT);
-                Native.setFloat(dQuery + 4 * (r * p.queryStride() + f), sum);
+                long at = dQuery + 4 * (r * p.queryStride() + f);
+                Native.setFloat(at, Native.getFloat(at) + Lanes.sum(lanes, (r * p.factors() + f) * COUNT));
             }
         }
     }

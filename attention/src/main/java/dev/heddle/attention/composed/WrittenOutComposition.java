@@ -1,6 +1,6 @@
 package dev.heddle.attention.composed;
 
-import dev.heddle.attention.pattern.Window;
+import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.core.ops.Arithmetic;
 import dev.heddle.core.ops.Layout;
 import dev.heddle.core.ops.MatMul;
@@ -19,10 +19,10 @@ record WrittenOutComposition(Tensor probabilities, Tensor composed) {
     /// @param q `[B, N, H, Dh]`
     /// @param k `[B, M, H, Dh]`
     static WrittenOutComposition of(
-            Tensor q, Tensor k, @Nullable Composition pre, @Nullable Composition post, Window window) {
+            Tensor q, Tensor k, @Nullable Composition pre, @Nullable Composition post, AttentionPattern pattern) {
         Tensor products = MatMul.productTransposed(headMajor(q), headMajor(k));
         Tensor scores = compose(Arithmetic.scale(products, 1 / Math.sqrt(q.dim(3))), pre);
-        Tensor masked = Layout.fillWhere(scores, mask(window, q.dim(1), k.dim(1)), Double.NEGATIVE_INFINITY);
+        Tensor masked = Layout.fillWhere(scores, mask(pattern, q.dim(1), k.dim(1)), Double.NEGATIVE_INFINITY);
         Tensor probabilities = Softmax.softmax(masked);
         return new WrittenOutComposition(probabilities, compose(probabilities, post));
     }
@@ -73,11 +73,11 @@ record WrittenOutComposition(Tensor probabilities, Tensor composed) {
         return sum;
     }
 
-    private static Tensor mask(Window window, int queries, int keys) {
+    private static Tensor mask(AttentionPattern pattern, int queries, int keys) {
         boolean[] allowed = new boolean[Math.multiplyExact(queries, keys)];
         for (int i = 0; i < queries; i++) {
             for (int j = 0; j < keys; j++) {
-                allowed[i * keys + j] = window.allows(0, i + keys - queries, j);
+                allowed[i * keys + j] = pattern.allows(0, i + keys - queries, j);
             }
         }
         return Tensor.of(allowed, Shape.of(queries, keys).toArray());

@@ -61,6 +61,11 @@ public record LocalBlocks(int length, int reach) implements AttentionPattern {
     }
 
     @Override
+    public boolean isUniform(int heads) {
+        return true;
+    }
+
+    @Override
     public long pairs(int head, int queries, int keys) {
         return pairsBefore(keys) - pairsBefore(Math.max(0, keys - queries));
     }

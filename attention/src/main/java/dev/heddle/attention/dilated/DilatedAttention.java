@@ -1,5 +1,6 @@
 package dev.heddle.attention.dilated;
 
+import dev.heddle.attention.HeadPosition;
 import dev.heddle.attention.HeadWidth;
 import dev.heddle.attention.MixerInputs;
 import dev.heddle.attention.MixerState;
@@ -49,6 +50,7 @@ public final class DilatedAttention extends TokenMixer {
     private final Dense v;
     private final @Nullable Norm innerNorm;
     private final Dense out;
+    private final HeadPosition position;
 
     DilatedAttention(DilatedSpec spec, int width, double residualScale, Seed seed) {
         this.spec = spec;
@@ -64,6 +66,9 @@ public final class DilatedAttention extends TokenMixer {
                         "out_proj",
                         new Dense(
                                 width, width, true, spec.initialiser().scaled(residualScale), seed.split("out_proj")));
+        position =
+                new HeadPosition(
+                        spec.position().map(encoding -> child("position", encoding.create(headWidth))).orElse(null));
     }
 
     private Dense projection(String name, Seed seed) {
@@ -89,8 +94,8 @@ public final class DilatedAttention extends TokenMixer {
         if (x.elements() == 0) {
             return Tensor.zeros(x.dtype(), x.shape());
         }
-        Tensor queries = split(q.forward(x));
-        Tensor keys = split(k.forward(x));
+        Tensor queries = position.onQueries(split(q.forward(x)), 0);
+        Tensor keys = position.onKeys(split(k.forward(x)), 0);
         Tensor values = split(v.forward(x));
         Tensor mask = keyMask == null ? null : MixerInputs.ofKeys(keyMask);
         Stream<Result> parts =
@@ -166,8 +171,9 @@ public final class DilatedAttention extends TokenMixer {
             return new Step(Tensor.zeros(x.dtype(), x.shape()), before);
         }
         requireWholeSegments(Math.addExact(before.length(), x.dim(1)));
-        Tensor queries = split(q.forward(x));
-        RecentTokens all = before.append(split(k.forward(x)), split(v.forward(x)));
+        Tensor queries = position.onQueries(split(q.forward(x)), before.length());
+        Tensor keys = position.onKeys(split(k.forward(x)), before.length());
+        RecentTokens all = before.append(keys, split(v.forward(x)));
         Stream<Result> parts =
                 patterns.stream()
                         .map(

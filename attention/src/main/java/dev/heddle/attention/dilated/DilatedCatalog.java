@@ -1,5 +1,6 @@
 package dev.heddle.attention.dilated;
 
+import dev.heddle.attention.RopeKeys;
 import dev.heddle.attention.kernel.Combine;
 import dev.heddle.attention.pattern.DilatedSegments;
 import dev.heddle.core.catalog.CatalogProvider;
@@ -11,6 +12,7 @@ import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.catalog.Variant;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.tensor.Seed;
+import dev.heddle.positional.Rope;
 
 import java.util.List;
 
@@ -24,7 +26,7 @@ public final class DilatedCatalog implements CatalogProvider {
                         .summary(
                                 "LongNet's dilated attention: the longer the segment, the fewer of its tokens are seen")
                         .source("arXiv 2307.02486; microsoft/torchscale, dilated_attention.py")
-                        .schema(schema())
+                        .schema(RopeKeys.in(schema()))
                         .forms(Form.Kind.CHUNKWISE, Form.Kind.RECURRENT)
                         .factory(DilatedCatalog::build)
                         .part(DilatedCatalog::part)
@@ -44,7 +46,12 @@ public final class DilatedCatalog implements CatalogProvider {
                                         + " \"dilation_rates\": [1], \"causal\": true, \"mix_gradient\": \"stop\"}")
                         .example(
                                 "{\"d_model\": 8, \"num_heads\": 2, \"segment_lengths\": [100],"
-                                        + " \"dilation_rates\": [3]}")
+                                        + " \"dilation_rates\": [3], \"rope_theta\": 50.0,"
+                                        + " \"rope_style\": \"interleaved\"}")
+                        .example(
+                                "{\"d_model\": 12, \"num_heads\": 3, \"segment_lengths\": [3, 6],"
+                                        + " \"dilation_rates\": [1, 2], \"causal\": true, \"mix_gradient\": \"full\","
+                                        + " \"rope_theta\": 100.0}")
                         .build());
     }
 
@@ -78,6 +85,10 @@ public final class DilatedCatalog implements CatalogProvider {
                         .offset(offset(config.text("head_offset")))
                         .bias(config.flag("qkv_bias"))
                         .innerNorm(config.flag("sub_ln"));
+        Rope.Spec rope = RopeKeys.of(config);
+        if (rope != null) {
+            spec = spec.position(rope);
+        }
         return new DilatedSubject(spec.create(config.integer("d_model"), seed));
     }
 

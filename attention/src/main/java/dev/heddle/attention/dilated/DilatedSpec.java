@@ -6,8 +6,10 @@ import dev.heddle.attention.pattern.DilatedSegments;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.nn.Initialiser;
 import dev.heddle.core.tensor.Seed;
+import dev.heddle.positional.QueryKeyPosition;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /// What dilated attention is made from; immutable.
@@ -21,6 +23,7 @@ import java.util.stream.IntStream;
 /// @param bias whether the projections of queries, keys and values have biases
 /// @param innerNorm whether a layer norm precedes the output projection
 /// @param initialiser of the projections
+/// @param position on queries and keys; empty for none
 public record DilatedSpec(
         int heads,
         List<Integer> segments,
@@ -30,8 +33,9 @@ public record DilatedSpec(
         DilatedSegments.Offset offset,
         boolean bias,
         boolean innerNorm,
-        Initialiser initialiser)
-        implements TokenMixer.Factory {
+        Initialiser initialiser,
+        Optional<QueryKeyPosition.Factory> position)
+        implements TokenMixer.Positionable {
 
     /// @throws ConfigException if there are no heads or pairs, or a pair is none
     public DilatedSpec {
@@ -67,37 +71,51 @@ public record DilatedSpec(
                 DilatedSegments.Offset.CONTIGUOUS,
                 true,
                 false,
-                Initialiser.normal(0.02));
+                Initialiser.normal(0.02),
+                Optional.empty());
     }
 
     /// With keys after a query masked or not.
     public DilatedSpec causal(boolean choice) {
-        return new DilatedSpec(heads, segments, rates, choice, mixture, offset, bias, innerNorm, initialiser);
+        return new DilatedSpec(heads, segments, rates, choice, mixture, offset, bias, innerNorm, initialiser, position);
     }
 
     /// With another gradient of the mixture.
     public DilatedSpec mixture(Combine.Weights choice) {
-        return new DilatedSpec(heads, segments, rates, causal, choice, offset, bias, innerNorm, initialiser);
+        return new DilatedSpec(heads, segments, rates, causal, choice, offset, bias, innerNorm, initialiser, position);
     }
 
     /// With another rule of offsets.
     public DilatedSpec offset(DilatedSegments.Offset choice) {
-        return new DilatedSpec(heads, segments, rates, causal, mixture, choice, bias, innerNorm, initialiser);
+        return new DilatedSpec(heads, segments, rates, causal, mixture, choice, bias, innerNorm, initialiser, position);
     }
 
     /// With biases in the projections of queries, keys and values or not.
     public DilatedSpec bias(boolean choice) {
-        return new DilatedSpec(heads, segments, rates, causal, mixture, offset, choice, innerNorm, initialiser);
+        return new DilatedSpec(
+                heads, segments, rates, causal, mixture, offset, choice, innerNorm, initialiser, position);
     }
 
     /// With a layer norm before the output projection or not.
     public DilatedSpec innerNorm(boolean choice) {
-        return new DilatedSpec(heads, segments, rates, causal, mixture, offset, bias, choice, initialiser);
+        return new DilatedSpec(heads, segments, rates, causal, mixture, offset, bias, choice, initialiser, position);
     }
 
     /// With other first values.
     public DilatedSpec initialiser(Initialiser choice) {
-        return new DilatedSpec(heads, segments, rates, causal, mixture, offset, bias, innerNorm, choice);
+        return new DilatedSpec(heads, segments, rates, causal, mixture, offset, bias, innerNorm, choice, position);
+    }
+
+    /// With a position on queries and keys.
+    @Override
+    public DilatedSpec position(QueryKeyPosition.Factory choice) {
+        return new DilatedSpec(
+                heads, segments, rates, causal, mixture, offset, bias, innerNorm, initialiser, Optional.of(choice));
+    }
+
+    @Override
+    public boolean knowsPositions() {
+        return position.isPresent();
     }
 
     /// One pattern for each pair.

@@ -1,5 +1,6 @@
 package dev.heddle.attention.global;
 
+import dev.heddle.attention.RopeKeys;
 import dev.heddle.core.catalog.CatalogProvider;
 import dev.heddle.core.catalog.Config;
 import dev.heddle.core.catalog.Form;
@@ -8,6 +9,7 @@ import dev.heddle.core.catalog.StackSizes;
 import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.catalog.Variant;
 import dev.heddle.core.tensor.Seed;
+import dev.heddle.positional.Rope;
 
 import java.util.List;
 import java.util.stream.IntStream;
@@ -21,21 +23,7 @@ public final class GlobalAttentionCatalog implements CatalogProvider {
                         .sparse()
                         .summary("Longformer: a window, dilated by head, and a few tokens that see and are seen by all")
                         .source("arXiv 2004.05150; allenai/longformer, longformer.py")
-                        .schema(
-                                Schema.builder()
-                                        .required("d_model", "model width")
-                                        .required("num_heads", "heads, a divisor of d_model")
-                                        .required("window", "neighbours seen on each side")
-                                        .optional(
-                                                "dilation",
-                                                null,
-                                                "distance between the neighbours, by head; 1 by default")
-                                        .optional("causal", false, "keys after a query are masked")
-                                        .optional(
-                                                "qkv_bias",
-                                                true,
-                                                "the projections of queries, keys and values have biases")
-                                        .optional("output_projection", false, "the joined heads are projected"))
+                        .schema(RopeKeys.in(schema()))
                         .forms(Form.Kind.CHUNKWISE, Form.Kind.RECURRENT)
                         .factory(GlobalAttentionCatalog::build)
                         .part(GlobalAttentionCatalog::part)
@@ -45,9 +33,24 @@ public final class GlobalAttentionCatalog implements CatalogProvider {
                                 "{\"d_model\": 10, \"num_heads\": 2, \"window\": 3, \"dilation\": [2, 1],"
                                         + " \"causal\": true, \"output_projection\": true}")
                         .example(
+                                "{\"d_model\": 12, \"num_heads\": 3, \"window\": 2, \"causal\": true,"
+                                        + " \"rope_theta\": 100.0}")
+                        .example(
                                 "{\"d_model\": 8, \"num_heads\": 2, \"window\": 2, \"qkv_bias\": false,"
-                                        + " \"output_projection\": true}")
+                                        + " \"output_projection\": true, \"rope_theta\": 50.0,"
+                                        + " \"rope_style\": \"interleaved\"}")
                         .build());
+    }
+
+    private static Schema.Builder schema() {
+        return Schema.builder()
+                .required("d_model", "model width")
+                .required("num_heads", "heads, a divisor of d_model")
+                .required("window", "neighbours seen on each side")
+                .optional("dilation", null, "distance between the neighbours, by head; 1 by default")
+                .optional("causal", false, "keys after a query are masked")
+                .optional("qkv_bias", true, "the projections of queries, keys and values have biases")
+                .optional("output_projection", false, "the joined heads are projected");
     }
 
     private static Subject build(Config config, Seed seed) {
@@ -58,6 +61,10 @@ public final class GlobalAttentionCatalog implements CatalogProvider {
                         .outputProjection(config.flag("output_projection"));
         if (config.has("dilation")) {
             spec = spec.dilation(integers(config, "dilation"));
+        }
+        Rope.Spec rope = RopeKeys.of(config);
+        if (rope != null) {
+            spec = spec.position(rope);
         }
         return new LongformerSubject(spec.create(config.integer("d_model"), seed));
     }

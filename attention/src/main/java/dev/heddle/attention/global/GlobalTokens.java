@@ -56,6 +56,46 @@ final class GlobalTokens {
         return Arrays.stream(positions).mapToInt(own -> own.length).max().orElse(0);
     }
 
+    /// The position of each place, for a call whose first token is at position `first`.
+    GlobalPlaces places(int first) {
+        int[][] at = new int[batch()][places()];
+        for (int b = 0; b < batch(); b++) {
+            Arrays.fill(at[b], -1);
+            for (int place = 0; place < positions[b].length; place++) {
+                at[b][place] = first + positions[b][place];
+            }
+        }
+        return new GlobalPlaces(at);
+    }
+
+    /// Those among the `count` tokens from `first` on, as tokens of a call of their own.
+    GlobalTokens between(int first, int count) {
+        int[][] own =
+                Arrays.stream(positions)
+                        .map(
+                                all ->
+                                        Arrays.stream(all)
+                                                .filter(position -> position >= first && position - first < count)
+                                                .map(position -> position - first)
+                                                .toArray())
+                        .toArray(int[][]::new);
+        return new GlobalTokens(own, count, null);
+    }
+
+    /// Whether a token at `position` or later is global in some sequence.
+    boolean anyFrom(int position) {
+        return Arrays.stream(positions).flatMapToInt(Arrays::stream).anyMatch(global -> global >= position);
+    }
+
+    /// Which of the `keys` tokens from `first` on are not global, as a mask of keys `[B, 1, 1, keys]`.
+    Tensor othersFrom(int first, int keys) {
+        boolean[] others = new boolean[batch() * keys];
+        for (int i = 0; i < others.length; i++) {
+            others[i] = !isGlobal(i / keys, first + i % keys);
+        }
+        return Tensor.of(others, batch(), 1, 1, keys);
+    }
+
     /// Their rows: `[B, N, …]` → `[B, g, …]`.
     Tensor rows(Tensor x) {
         int[] index = new int[batch() * places()];
@@ -102,16 +142,7 @@ final class GlobalTokens {
 
     /// What all tokens may see of the places: `[B, 1, 1, g]`, or `[B, 1, N, g]` if causal.
     Tensor placesSeen(boolean causal) {
-        int queries = causal ? length : 1;
-        boolean[] seen = new boolean[batch() * queries * places()];
-        for (int b = 0; b < batch(); b++) {
-            for (int query = 0; query < queries; query++) {
-                for (int place = 0; place < positions[b].length; place++) {
-                    seen[(b * queries + query) * places() + place] = !causal || positions[b][place] <= query;
-                }
-            }
-        }
-        return Tensor.of(seen, batch(), 1, queries, places());
+        return causal ? places(0).seenBy(0, length) : places(0).taken();
     }
 
     /// What the places may see of all tokens: `[B, 1, 1, N]`, `[B, 1, g, N]` if causal, null for everything.
@@ -120,12 +151,9 @@ final class GlobalTokens {
             return valid == null ? null : MixerInputs.ofKeys(valid);
         }
         boolean[] real = real();
-        boolean[] seen = new boolean[batch() * places() * length];
-        for (int b = 0; b < batch(); b++) {
-            for (int place = 0; place < positions[b].length; place++) {
-                int to = (b * places() + place) * length;
-                System.arraycopy(real, b * length, seen, to, positions[b][place] + 1);
-            }
+        boolean[] seen = places(0).tokensSeen(length).toBooleans();
+        for (int i = 0; i < seen.length; i++) {
+            seen[i] &= real[i / length / places() * length + i % length];
         }
         return Tensor.of(seen, batch(), 1, places(), length);
     }

@@ -1,10 +1,13 @@
 package dev.heddle.attention.global;
 
+import dev.heddle.attention.HeadPosition;
 import dev.heddle.attention.HeadWidth;
+import dev.heddle.attention.KeyValueCache;
 import dev.heddle.attention.MixerInputs;
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.RecentTokens;
 import dev.heddle.attention.TokenMixer;
+import dev.heddle.attention.global.LongformerState.Globals;
 import dev.heddle.attention.kernel.AttentionOptions;
 import dev.heddle.attention.kernel.AttentionShape;
 import dev.heddle.attention.kernel.Combine;
@@ -26,6 +29,7 @@ import dev.heddle.core.tensor.Tensor;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalLong;
 
@@ -48,6 +52,7 @@ public final class Longformer extends TokenMixer {
     private final Projections local;
     private final @Nullable Projections global;
     private final @Nullable Dense out;
+    private final HeadPosition position;
 
     /// Queries, keys and values of one kind of token.
     private record Projections(Dense query, Dense key, Dense value) {
@@ -68,6 +73,9 @@ public final class Longformer extends TokenMixer {
                 spec.outputProjection()
                         ? child("out_proj", new Dense(width, width, true, feeding, seed.split("out_proj")))
                         : null;
+        position =
+                new HeadPosition(
+                        spec.position().map(encoding -> child("position", encoding.create(headWidth))).orElse(null));
     }
 
     private Projections projections(String suffix, Seed seed) {
@@ -100,8 +108,8 @@ public final class Longformer extends TokenMixer {
         if (x.elements() == 0) {
             return Tensor.zeros(x.dtype(), x.shape());
         }
-        Tensor q = split(local.query.forward(x));
-        Tensor k = split(local.key.forward(x));
+        Tensor q = position.onQueries(split(local.query.forward(x)), 0);
+        Tensor k = keys(local, x, 0);
         Tensor v = split(local.value.forward(x));
         Result near = ScaledDotProduct.attend(q, k, v, options(windows, globals.others()));
         Tensor y = globals.places() == 0 ? near.y() : withGlobals(x, q, k, v, near, globals);
@@ -117,22 +125,36 @@ public final class Longformer extends TokenMixer {
     }
 
     private Tensor withGlobals(Tensor x, Tensor q, Tensor k, Tensor v, Result near, GlobalTokens globals) {
-        Projections projections = global;
-        if (projections == null) {
-            throw new InputException(
-                    "global_mask: this attention has no projections for global tokens; make it with globalTokens(true)");
-        }
+        Projections projections = projectionsOfGlobals();
         AttentionOptions toGlobals = options(Patterns.full(), globals.placesSeen(spec.causal()));
         Result far = ScaledDotProduct.attend(q, globals.rows(k), globals.rows(v), toGlobals);
         Tensor y = Combine.combine(List.of(near, far), AttentionOptions.Layout.TOKEN_MAJOR).y();
         Tensor own =
                 ScaledDotProduct.attend(
-                                split(projections.query.forward(globals.rows(x))),
-                                split(projections.key.forward(x)),
+                                globalQueries(projections, globals, x, 0),
+                                keys(projections, x, 0),
                                 split(projections.value.forward(x)),
                                 options(Patterns.full(), globals.tokensSeen(spec.causal())))
                         .y();
         return globals.replace(y, own);
+    }
+
+    private Projections projectionsOfGlobals() {
+        if (global == null) {
+            throw new InputException(
+                    "global_mask: this attention has no projections for global tokens; make it with globalTokens(true)");
+        }
+        return global;
+    }
+
+    /// @param first the position of the first token of `x`
+    private Tensor keys(Projections projections, Tensor x, int first) {
+        return position.onKeys(split(projections.key.forward(x)), first);
+    }
+
+    private Tensor globalQueries(Projections projections, GlobalTokens globals, Tensor x, int first) {
+        Tensor queries = split(projections.query.forward(globals.rows(x)));
+        return position.onQueries(queries, globals.places(first).inOrder());
     }
 
     private static AttentionOptions options(AttentionPattern pattern, @Nullable Tensor mask) {
@@ -155,39 +177,114 @@ public final class Longformer extends TokenMixer {
         return spec.causal();
     }
 
-    /// An empty cache. It holds the tokens that the widest window reaches, and the query's own.
+    /// An empty cache for sequences without global tokens. It holds the tokens that the widest window reaches, and the
+    /// query's own.
     ///
     /// @throws ConfigException if this attention looks ahead
     @Override
-    public RecentTokens start(int batch, int capacity, DType dtype) {
+    public MixerState start(int batch, int capacity, DType dtype) {
+        return new LongformerState(window(batch, capacity, dtype), null);
+    }
+
+    /// An empty cache for sequences some of whose tokens will be global; those beyond the mask are not. Besides what the
+    /// windows reach it holds the global tokens, and, as long as one is still to come, every token as that one will see it:
+    /// a global query sees all before it, through projections of its own.
+    ///
+    /// @param globalMask `[B, N]` BOOL, true = global
+    /// @throws ConfigException if this attention looks ahead
+    /// @throws ShapeException if the mask is none
+    /// @throws InputException if tokens are global and this was made without projections for them
+    public MixerState start(Tensor globalMask, int capacity, DType dtype) {
+        if (globalMask.rank() != 2 || globalMask.dtype() != DType.BOOL) {
+            throw new ShapeException("global_mask: found " + globalMask + "; BOOL[batch, tokens] is needed");
+        }
+        int batch = globalMask.dim(0);
+        RecentTokens window = window(batch, capacity, dtype);
+        GlobalTokens plan = GlobalTokens.of(batch, globalMask.dim(1), globalMask, null);
+        if (plan.places() == 0) {
+            return new LongformerState(window, null);
+        }
+        projectionsOfGlobals();
+        GlobalPlaces none = new GlobalPlaces(new int[batch][0]);
+        KeyValueCache seen = cache(batch, plan.places(), dtype);
+        return new LongformerState(window, new Globals(plan, seen, none, cache(batch, capacity, dtype)));
+    }
+
+    private RecentTokens window(int batch, int capacity, DType dtype) {
         if (!isRecurrent()) {
             throw new ConfigException("cache: this attention sees later tokens; use a causal one to go token by token");
         }
-        int room = (int) Math.min(capacity, 2 * held());
-        Shape shape = Shape.of(batch, room, spec.heads(), headWidth);
+        Shape shape = Shape.of(batch, (int) Math.min(capacity, 2 * held()), spec.heads(), headWidth);
         return RecentTokens.empty(this, shape, shape, dtype);
+    }
+
+    private KeyValueCache cache(int batch, int capacity, DType dtype) {
+        Shape shape = Shape.of(batch, capacity, spec.heads(), headWidth);
+        return KeyValueCache.empty(this, shape, shape, dtype);
     }
 
     private long held() {
         return spec.reach() + 1;
     }
 
-    /// The next tokens, none of them global, against those before. Gradients do not flow through a cache.
+    /// The next tokens against those before. Which of them are global was said when the cache was started. Gradients do not
+    /// flow through a cache.
     ///
     /// @throws InputException if the cache was started by another layer or for another batch
     @Override
     public Step advance(Tensor x, MixerState state) {
         MixerInputs.requireTokens(x, width);
-        RecentTokens before = RecentTokens.of(this, state, x);
+        if (!(state instanceof LongformerState before)) {
+            throw new InputException("cache: it was started by another layer; use one from this layer's start");
+        }
+        RecentTokens window = RecentTokens.of(this, before.window(), x);
         if (x.dim(1) == 0) {
             return new Step(Tensor.zeros(x.dtype(), x.shape()), before);
         }
-        Tensor q = split(local.query.forward(x));
-        RecentTokens all = before.append(split(local.key.forward(x)), split(local.value.forward(x)));
-        Result near =
-                ScaledDotProduct.attendCached(
-                        q, all.keyMemory(), all.valueMemory(), all.inMemory(), AttentionOptions.of(windows));
-        return new Step(finish(near.y()), all.forgetBefore((int) Math.max(0, all.length() - held())));
+        int first = window.length();
+        Tensor q = position.onQueries(split(local.query.forward(x)), first);
+        Tensor k = keys(local, x, first);
+        Tensor v = split(local.value.forward(x));
+        window = window.append(k, v);
+        Globals globals = before.globals();
+        Tensor others = globals == null ? null : globals.plan().othersFrom(window.start(), window.inMemory());
+        Result near = attend(q, window.keyMemory(), window.valueMemory(), window.inMemory(), options(windows, others));
+        Tensor y = near.y();
+        if (globals != null) {
+            GlobalTokens own = globals.plan().between(first, x.dim(1));
+            globals = globals.append(own, first, k, v);
+            if (globals.all() != null) {
+                Projections projections = projectionsOfGlobals();
+                globals = globals.appendToAll(keys(projections, x, first), split(projections.value.forward(x)));
+            }
+            y = withGlobals(globals, own, x, q, near, first);
+            globals = globals.after(window.length());
+        }
+        RecentTokens held = window.forgetBefore((int) Math.max(0, window.length() - held()));
+        return new Step(finish(y), new LongformerState(held, globals));
+    }
+
+    private static Result attend(Tensor q, Tensor keys, Tensor values, int length, AttentionOptions options) {
+        return ScaledDotProduct.attendCached(q, keys, values, length, options);
+    }
+
+    // What tokens x get, of which `own` are global, from the windows' share on.
+    private Tensor withGlobals(Globals globals, GlobalTokens own, Tensor x, Tensor q, Result near, int first) {
+        KeyValueCache seen = globals.seen();
+        if (seen.length() == 0) {
+            return near.y();
+        }
+        AttentionOptions toGlobals = options(Patterns.full(), globals.places().seenBy(first, x.dim(1)));
+        Result far = attend(q, seen.keyMemory(), seen.valueMemory(), seen.length(), toGlobals);
+        Tensor y = Combine.combine(List.of(near, far), AttentionOptions.Layout.TOKEN_MAJOR).y();
+        KeyValueCache all = globals.all();
+        if (own.places() == 0 || all == null) {
+            return y;
+        }
+        Tensor queries = globalQueries(projectionsOfGlobals(), own, x, first);
+        Tensor before = own.places(first).tokensSeen(all.length());
+        AttentionOptions upToThem = options(Patterns.full(), before);
+        return own.replace(y, attend(queries, all.keyMemory(), all.valueMemory(), all.length(), upToThem).y());
     }
 
     /// Without global tokens.
@@ -258,9 +355,18 @@ public final class Longformer extends TokenMixer {
                 new AttentionShape(1, heads, heads, queries, keys, headWidth, headWidth), pattern);
     }
 
+    /// Without global tokens.
     @Override
     public long stateElements(int length) {
         return 2 * Math.min(length, held()) * width;
+    }
+
+    /// The numbers that the state holds after `length` tokens of one sequence, of which those at `globals` (ascending) are
+    /// global or will be.
+    public long stateElements(int length, int[] globals) {
+        long seen = Arrays.stream(globals).filter(position -> position < length).count();
+        long asGlobalsSee = seen < globals.length ? length : 0;
+        return stateElements(length) + 2 * (seen + asGlobalsSee) * width;
     }
 
     /// Whether a query of a head may see a key: what is drawn.

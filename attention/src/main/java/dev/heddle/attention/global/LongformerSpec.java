@@ -7,9 +7,11 @@ import dev.heddle.attention.pattern.Window;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.nn.Initialiser;
 import dev.heddle.core.tensor.Seed;
+import dev.heddle.positional.QueryKeyPosition;
 
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 
 /// What Longformer's attention is made from; immutable.
 ///
@@ -21,6 +23,7 @@ import java.util.List;
 /// @param bias whether the projections of queries, keys and values have biases
 /// @param outputProjection whether the joined heads are projected
 /// @param initialiser of the projections
+/// @param position on queries and keys, those of global tokens as well; empty for none
 public record LongformerSpec(
         int heads,
         int window,
@@ -29,8 +32,9 @@ public record LongformerSpec(
         boolean globalTokens,
         boolean bias,
         boolean outputProjection,
-        Initialiser initialiser)
-        implements TokenMixer.Factory {
+        Initialiser initialiser,
+        Optional<QueryKeyPosition.Factory> position)
+        implements TokenMixer.Positionable {
 
     /// @throws ConfigException if there are no heads, no neighbours, or not one dilation of 1 or more for each head
     public LongformerSpec {
@@ -62,39 +66,65 @@ public record LongformerSpec(
                 true,
                 true,
                 false,
-                Initialiser.normal(0.02));
+                Initialiser.normal(0.02),
+                Optional.empty());
     }
 
     /// With the dilation of each head.
     ///
     /// @throws ConfigException if it is not one number of 1 or more for each head
     public LongformerSpec dilation(List<Integer> choice) {
-        return new LongformerSpec(heads, window, choice, causal, globalTokens, bias, outputProjection, initialiser);
+        return new LongformerSpec(
+                heads, window, choice, causal, globalTokens, bias, outputProjection, initialiser, position);
     }
 
     /// With keys after a query masked or not.
     public LongformerSpec causal(boolean choice) {
-        return new LongformerSpec(heads, window, dilation, choice, globalTokens, bias, outputProjection, initialiser);
+        return new LongformerSpec(
+                heads, window, dilation, choice, globalTokens, bias, outputProjection, initialiser, position);
     }
 
     /// With projections for global tokens or not.
     public LongformerSpec globalTokens(boolean choice) {
-        return new LongformerSpec(heads, window, dilation, causal, choice, bias, outputProjection, initialiser);
+        return new LongformerSpec(
+                heads, window, dilation, causal, choice, bias, outputProjection, initialiser, position);
     }
 
     /// With biases in the projections of queries, keys and values or not.
     public LongformerSpec bias(boolean choice) {
-        return new LongformerSpec(heads, window, dilation, causal, globalTokens, choice, outputProjection, initialiser);
+        return new LongformerSpec(
+                heads, window, dilation, causal, globalTokens, choice, outputProjection, initialiser, position);
     }
 
     /// With an output projection or not.
     public LongformerSpec outputProjection(boolean choice) {
-        return new LongformerSpec(heads, window, dilation, causal, globalTokens, bias, choice, initialiser);
+        return new LongformerSpec(heads, window, dilation, causal, globalTokens, bias, choice, initialiser, position);
     }
 
     /// With other first values.
     public LongformerSpec initialiser(Initialiser choice) {
-        return new LongformerSpec(heads, window, dilation, causal, globalTokens, bias, outputProjection, choice);
+        return new LongformerSpec(
+                heads, window, dilation, causal, globalTokens, bias, outputProjection, choice, position);
+    }
+
+    /// With a position on queries and keys.
+    @Override
+    public LongformerSpec position(QueryKeyPosition.Factory choice) {
+        return new LongformerSpec(
+                heads,
+                window,
+                dilation,
+                causal,
+                globalTokens,
+                bias,
+                outputProjection,
+                initialiser,
+                Optional.of(choice));
+    }
+
+    @Override
+    public boolean knowsPositions() {
+        return position.isPresent();
     }
 
     /// The windows, one for each head.

@@ -2,10 +2,13 @@ package dev.heddle.attention.global;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.heddle.attention.MixerInputs;
+import dev.heddle.attention.MixerState;
 import dev.heddle.attention.MixerSubject;
 import dev.heddle.attention.PatternSubject;
 import dev.heddle.attention.TokenMixer;
 import dev.heddle.attention.pattern.AttentionPattern;
+import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.LazyOutputs;
 import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.tensor.DType;
@@ -88,12 +91,27 @@ record LongformerSubject(Longformer attention) implements MixerSubject, PatternS
         return Tensor.of(pairs, mask.dim(0), mask.dim(1));
     }
 
+    /// The forms that carry a state are told at their start which tokens are global.
+    @Override
+    public MixerState start(Tensor x, Map<String, Tensor> inputs) {
+        Map<String, Tensor> others = new LinkedHashMap<>(inputs);
+        Tensor globalMask = others.remove("global_mask");
+        MixerState withoutGlobals = MixerSubject.super.start(x, others);
+        if (globalMask == null) {
+            return withoutGlobals;
+        }
+        MixerInputs.requireMask("global_mask", globalMask, x);
+        return attention.start(globalMask, Math.max(1, x.dim(1)), x.dtype());
+    }
+
     @Override
     public Map<String, Tensor> sampleInputs(int batch, int length, DType dtype, Seed seed) {
         Map<String, Tensor> inputs = new LinkedHashMap<>();
         inputs.put("x", SubjectInputs.normal(Shape.of(batch, length, attention.width()), dtype, seed.split("x")));
         if (!attention.spec().causal()) {
             inputs.put("key_mask", SubjectInputs.padding(batch, length));
+        }
+        if (attention.spec().globalTokens()) {
             inputs.put("global_mask", globals(batch, length));
         }
         return inputs;
@@ -113,11 +131,17 @@ record LongformerSubject(Longformer attention) implements MixerSubject, PatternS
 
     // Where the first sequence of a sample has them.
     private int[] sampled(int length) {
-        if (attention.spec().causal()) {
+        if (!attention.spec().globalTokens()) {
             return new int[0];
         }
         boolean[] global = globals(1, length).toBooleans();
         return IntStream.range(0, length).filter(i -> global[i]).toArray();
+    }
+
+    @Override
+    public Cost cost(int length) {
+        long state = attention.isRecurrent() ? attention.stateElements(length, sampled(length)) : 0;
+        return new Cost(parameters(), multiplyAdds(length), state);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.heddle.attention.hashing;
 
+import dev.heddle.attention.RopeKeys;
 import dev.heddle.attention.kernel.SortedChunks;
 import dev.heddle.core.catalog.CatalogProvider;
 import dev.heddle.core.catalog.Config;
@@ -13,6 +14,7 @@ import dev.heddle.core.nn.Initialiser;
 import dev.heddle.core.tensor.Seed;
 
 import java.util.List;
+import java.util.Optional;
 
 /// The token mixers of this package.
 public final class HashingCatalog implements CatalogProvider {
@@ -30,7 +32,7 @@ public final class HashingCatalog implements CatalogProvider {
                         "LSH attention: shared queries and keys, sorted by hash, attend to their neighbours in that order")
                 .source("arXiv 2001.04451; lucidrains/reformer-pytorch")
                 .schema(
-                        Schema.builder()
+                        RopeKeys.in(Schema.builder())
                                 .required("num_heads", "heads")
                                 .optional(
                                         "head_dim",
@@ -69,6 +71,9 @@ public final class HashingCatalog implements CatalogProvider {
                                 + " \"allow_duplicate_attention\": false}")
                 .example("{\"d_model\": 12, \"num_heads\": 3, \"bucket_size\": 7, \"num_hashes\": 1, \"causal\": true}")
                 .example(
+                        "{\"d_model\": 12, \"num_heads\": 3, \"bucket_size\": 5, \"num_hashes\": 2, \"causal\": true,"
+                                + " \"rope_theta\": 100.0, \"rope_style\": \"interleaved\"}")
+                .example(
                         "{\"d_model\": 10, \"num_heads\": 2, \"bucket_size\": 8, \"num_hashes\": 2, \"padded_length\": 96}")
                 .example(
                         "{\"d_model\": 8, \"num_heads\": 2, \"bucket_size\": 2, \"num_hashes\": 2, \"full_below\": 50,"
@@ -93,6 +98,9 @@ public final class HashingCatalog implements CatalogProvider {
         if (!config.has("d_model")) {
             if (config.has("depth")) {
                 throw new ConfigException("depth: a stack needs its width; give d_model");
+            }
+            if (config.has("rope_theta")) {
+                throw new ConfigException("rope_theta: the core has no positions; give d_model to build a layer");
             }
             return new CoreSubject(spec, config.integer("head_dim"), seed);
         }
@@ -123,7 +131,8 @@ public final class HashingCatalog implements CatalogProvider {
                 config.flag("rotations_per_head"),
                 config.integer("padded_length", 0),
                 config.integer("full_below"),
-                Initialiser.normal(0.3));
+                Initialiser.normal(0.3),
+                Optional.ofNullable(RopeKeys.of(config)));
     }
 
     private static Subject stack(Config config, LshAttentionSpec spec, int width, Seed seed) {

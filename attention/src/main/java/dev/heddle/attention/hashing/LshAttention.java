@@ -1,5 +1,6 @@
 package dev.heddle.attention.hashing;
 
+import dev.heddle.attention.HeadPosition;
 import dev.heddle.attention.HeadWidth;
 import dev.heddle.attention.MixerInputs;
 import dev.heddle.attention.MixerState;
@@ -39,6 +40,7 @@ public final class LshAttention extends TokenMixer {
     private final Dense toqk;
     private final Dense tov;
     private final Dense toOut;
+    private final HeadPosition position;
 
     LshAttention(LshAttentionSpec spec, int width, double residualScale, Seed seed) {
         this.spec = spec;
@@ -51,6 +53,9 @@ public final class LshAttention extends TokenMixer {
                 child(
                         "to_out",
                         new Dense(width, width, true, spec.initialiser().scaled(residualScale), seed.split("to_out")));
+        position =
+                new HeadPosition(
+                        spec.position().map(encoding -> child("position", encoding.create(headWidth))).orElse(null));
     }
 
     /// What this was made from.
@@ -82,7 +87,7 @@ public final class LshAttention extends TokenMixer {
             return Tensor.zeros(x.dtype(), x.shape());
         }
         Padded tokens = new Padded(x.dim(0), x.dim(1), spec.padded(x.dim(1)));
-        Tensor qk = tokens.extend(heads(toqk.forward(x)));
+        Tensor qk = tokens.extend(position.onQueries(heads(toqk.forward(x)), 0));
         Tensor v = tokens.extend(heads(tov.forward(x)));
         SortedChunks chunks =
                 Recomputation.decide(

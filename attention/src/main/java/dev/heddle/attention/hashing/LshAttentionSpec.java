@@ -9,8 +9,12 @@ import dev.heddle.core.nn.Initialiser;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
+import dev.heddle.positional.QueryKeyPosition;
+import dev.heddle.positional.Rope;
 
 import org.jspecify.annotations.Nullable;
+
+import java.util.Optional;
 
 /// What LSH attention is made from; immutable, every choice makes a new one.
 ///
@@ -22,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 /// @param paddedLength the length that every sequence is padded to; 0 for the next multiple of 2·m
 /// @param fullBelow sequences shorter than this are attended in full; 0 for none
 /// @param initialiser how the projections' weights are drawn
+/// @param position on the vectors that are queries and keys in one; empty for none
 public record LshAttentionSpec(
         int heads,
         int bucketSize,
@@ -30,8 +35,9 @@ public record LshAttentionSpec(
         boolean rotationsPerHead,
         int paddedLength,
         int fullBelow,
-        Initialiser initialiser)
-        implements TokenMixer.Factory {
+        Initialiser initialiser,
+        Optional<QueryKeyPosition.Factory> position)
+        implements TokenMixer.Positionable {
     /// @throws ConfigException if a size is not positive, or the padded length no multiple of two buckets
     public LshAttentionSpec {
         require("num_heads", heads, 1);
@@ -48,6 +54,10 @@ public record LshAttentionSpec(
                             + "; use for example "
                             + (paddedLength / (2L * bucketSize) + 1) * 2 * bucketSize);
         }
+        if (position.isPresent() && !(position.get() instanceof Rope.Spec)) {
+            throw new ConfigException(
+                    "position: this one may differ on queries and keys, which are one here; use a Rope");
+        }
     }
 
     private static void require(String what, int value, int least) {
@@ -61,35 +71,37 @@ public record LshAttentionSpec(
     /// @throws ConfigException if `heads` is less than 1
     public static LshAttentionSpec of(int heads) {
         SortedChunks.Rules rules = new SortedChunks.Rules(true, true, true);
-        return new LshAttentionSpec(heads, 64, 4, rules, false, 0, 0, Initialiser.normal(0.02));
+        return new LshAttentionSpec(heads, 64, 4, rules, false, 0, 0, Initialiser.normal(0.02), Optional.empty());
     }
 
     /// With another bucket size.
     public LshAttentionSpec bucketSize(int tokens) {
         return new LshAttentionSpec(
-                heads, tokens, rounds, rules, rotationsPerHead, paddedLength, fullBelow, initialiser);
+                heads, tokens, rounds, rules, rotationsPerHead, paddedLength, fullBelow, initialiser, position);
     }
 
     /// With another number of rounds.
     public LshAttentionSpec rounds(int count) {
         return new LshAttentionSpec(
-                heads, bucketSize, count, rules, rotationsPerHead, paddedLength, fullBelow, initialiser);
+                heads, bucketSize, count, rules, rotationsPerHead, paddedLength, fullBelow, initialiser, position);
     }
 
     /// With other rules.
     public LshAttentionSpec rules(SortedChunks.Rules other) {
         return new LshAttentionSpec(
-                heads, bucketSize, rounds, other, rotationsPerHead, paddedLength, fullBelow, initialiser);
+                heads, bucketSize, rounds, other, rotationsPerHead, paddedLength, fullBelow, initialiser, position);
     }
 
     /// With rotations of its own for every head of every sequence, or shared ones.
     public LshAttentionSpec rotationsPerHead(boolean wanted) {
-        return new LshAttentionSpec(heads, bucketSize, rounds, rules, wanted, paddedLength, fullBelow, initialiser);
+        return new LshAttentionSpec(
+                heads, bucketSize, rounds, rules, wanted, paddedLength, fullBelow, initialiser, position);
     }
 
     /// With sequences padded to this length; 0 for the next multiple of two buckets.
     public LshAttentionSpec paddedLength(int tokens) {
-        return new LshAttentionSpec(heads, bucketSize, rounds, rules, rotationsPerHead, tokens, fullBelow, initialiser);
+        return new LshAttentionSpec(
+                heads, bucketSize, rounds, rules, rotationsPerHead, tokens, fullBelow, initialiser, position);
     }
 
     /// Sequences of fewer tokens see every key (under the same rules of causality and padding) without hashing, which is
@@ -97,12 +109,36 @@ public record LshAttentionSpec(
     /// this is off (0) unless asked for.
     public LshAttentionSpec fullBelow(int tokens) {
         return new LshAttentionSpec(
-                heads, bucketSize, rounds, rules, rotationsPerHead, paddedLength, tokens, initialiser);
+                heads, bucketSize, rounds, rules, rotationsPerHead, paddedLength, tokens, initialiser, position);
     }
 
     /// With other first weights.
     public LshAttentionSpec initialiser(Initialiser other) {
-        return new LshAttentionSpec(heads, bucketSize, rounds, rules, rotationsPerHead, paddedLength, fullBelow, other);
+        return new LshAttentionSpec(
+                heads, bucketSize, rounds, rules, rotationsPerHead, paddedLength, fullBelow, other, position);
+    }
+
+    /// With a position on queries and keys. They are one vector, hashed as it is rotated: the hash is to find keys of high
+    /// scores.
+    ///
+    /// @throws ConfigException if it is no rotation, and so may treat queries and keys differently
+    @Override
+    public LshAttentionSpec position(QueryKeyPosition.Factory choice) {
+        return new LshAttentionSpec(
+                heads,
+                bucketSize,
+                rounds,
+                rules,
+                rotationsPerHead,
+                paddedLength,
+                fullBelow,
+                initialiser,
+                Optional.of(choice));
+    }
+
+    @Override
+    public boolean knowsPositions() {
+        return position.isPresent();
     }
 
     /// Makes the layer for a model width.

@@ -51,6 +51,12 @@ public interface AttentionPattern {
         return true;
     }
 
+    /// Whether it proves that the first `heads` heads all see the same pairs, as mixers need that take the heads of a pair
+    /// together.
+    default boolean isUniform(int heads) {
+        return heads == 1;
+    }
+
     /// The exact number of allowed pairs of one head, with `queries` queries and `keys` keys.
     default long pairs(int head, int queries, int keys) {
         KeyRanges inside = KeyRanges.of(0, keys);

@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /// Attention between blocks of `b` tokens: query `i` of a head sees key `j` iff the head's layout joins block `⌊i/b⌋` with
@@ -218,6 +219,11 @@ public final class BlockLayout implements AttentionPattern {
     }
 
     @Override
+    public boolean isUniform(int count) {
+        return IntStream.range(1, Math.min(count, heads.length)).allMatch(head -> of(head).equals(of(0)));
+    }
+
+    @Override
     public long pairs(int head, int queries, int keys) {
         BlockRuns runs = of(head);
         int first = keys - queries - origin;
@@ -291,6 +297,11 @@ public final class BlockLayout implements AttentionPattern {
         @Override
         public KeyRanges keys(int head, int q0, int q1) {
             return layout.keys(head, q0, q1).intersect(KeyRanges.of(Integer.MIN_VALUE, q1));
+        }
+
+        @Override
+        public boolean isUniform(int count) {
+            return layout.isUniform(count);
         }
 
         @Override

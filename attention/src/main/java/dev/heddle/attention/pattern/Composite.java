@@ -48,6 +48,11 @@ sealed interface Composite extends AttentionPattern {
         }
 
         @Override
+        public boolean isUniform(int heads) {
+            return a.isUniform(heads) && b.isUniform(heads);
+        }
+
+        @Override
         public List<AttentionPattern> terms(int head) {
             List<AttentionPattern> left = a.terms(head);
             List<AttentionPattern> right = b.terms(head);
@@ -107,6 +112,11 @@ sealed interface Composite extends AttentionPattern {
         }
 
         @Override
+        public boolean isUniform(int heads) {
+            return a.isUniform(heads) && b.isUniform(heads);
+        }
+
+        @Override
         public List<AttentionPattern> terms(int head) {
             return Stream.concat(a.terms(head).stream(), b.terms(head).stream()).toList();
         }
@@ -143,6 +153,11 @@ sealed interface Composite extends AttentionPattern {
                 case FULL -> Tile.EMPTY;
                 case PARTIAL -> Tile.PARTIAL;
             };
+        }
+
+        @Override
+        public boolean isUniform(int heads) {
+            return a.isUniform(heads);
         }
 
         @Override

@@ -2,6 +2,8 @@ package dev.heddle.attention.pattern;
 
 import dev.heddle.core.error.ConfigException;
 
+import java.util.stream.IntStream;
+
 /// Dilated attention inside segments: the sequence is cut into segments, of each of which a head keeps every `rate`-th
 /// position, and kept positions of one segment see each other. Query `i` sees key `j` iff
 /// `⌊i/w⌋ = ⌊j/w⌋` and `(i mod w) mod r = (j mod w) mod r = o_h`. Source: LongNet, arXiv 2307.02486 §2.2.
@@ -155,6 +157,11 @@ public record DilatedSegments(int segment, int rate, int heads, Offset offset, b
             return KeyRanges.NONE;
         }
         return KeyRanges.of(base(first) + o, causal ? q1 : base(q1 - 1L) + segment);
+    }
+
+    @Override
+    public boolean isUniform(int count) {
+        return IntStream.range(1, count).allMatch(head -> offset(head) == offset(0));
     }
 
     @Override

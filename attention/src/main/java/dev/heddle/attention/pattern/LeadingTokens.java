@@ -37,6 +37,11 @@ public record LeadingTokens(int count) implements AttentionPattern {
     }
 
     @Override
+    public boolean isUniform(int heads) {
+        return true;
+    }
+
+    @Override
     public long pairs(int head, int queries, int keys) {
         long global = Math.clamp((long) count - (keys - queries), 0, queries);
         return global * keys + (queries - global) * Math.min(count, keys);

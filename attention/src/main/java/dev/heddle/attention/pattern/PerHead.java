@@ -41,6 +41,12 @@ public record PerHead(List<AttentionPattern> patterns) implements AttentionPatte
     }
 
     @Override
+    public boolean isUniform(int heads) {
+        AttentionPattern first = patterns.getFirst();
+        return first.isUniform(heads) && patterns.stream().limit(heads).allMatch(first::equals);
+    }
+
+    @Override
     public long pairs(int head, int queries, int keys) {
         return of(head).pairs(head, queries, keys);
     }

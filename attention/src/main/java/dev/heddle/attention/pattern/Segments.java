@@ -48,6 +48,11 @@ public record Segments(int length) implements AttentionPattern {
     }
 
     @Override
+    public boolean isUniform(int heads) {
+        return true;
+    }
+
+    @Override
     public long pairs(int head, int queries, int keys) {
         int first = Math.max(0, keys - queries);
         // The segment that the first query is in the midst of, then whole ones.

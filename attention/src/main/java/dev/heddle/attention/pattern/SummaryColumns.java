@@ -98,6 +98,11 @@ public record SummaryColumns(int stride, int width, int groups) implements Atten
     }
 
     @Override
+    public boolean isUniform(int heads) {
+        return Math.min(groups, heads) == 1;
+    }
+
+    @Override
     public long pairs(int head, int queries, int keys) {
         int low = low(head);
         int first = Math.max(0, keys - queries);

@@ -72,6 +72,11 @@ public record Window(int left, int right, int rate) implements AttentionPattern 
     }
 
     @Override
+    public boolean isUniform(int heads) {
+        return true;
+    }
+
+    @Override
     public long pairs(int head, int queries, int keys) {
         long offset = (long) keys - queries;
         long from = Math.max(-(left == UNLIMITED ? Long.MAX_VALUE : left), -((keys - 1L) / rate));

@@ -1,6 +1,6 @@
 package dev.heddle.attention.composed;
 
-import dev.heddle.attention.pattern.Window;
+import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.core.nn.Initialiser;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.DType;
@@ -27,7 +27,7 @@ record ComposedCase(
         int heads,
         int width,
         int rank,
-        Window window,
+        AttentionPattern pattern,
         String terms,
         String sides,
         String stages) {
@@ -82,7 +82,7 @@ record ComposedCase(
                                 of.get("v"),
                                 composition("0", of),
                                 composition("1", of),
-                                window));
+                                pattern));
     }
 
     /// The same from primitive operations.
@@ -91,7 +91,7 @@ record ComposedCase(
                 dtype,
                 of ->
                         WrittenOutComposition.of(
-                                        of.get("q"), of.get("k"), composition("0", of), composition("1", of), window)
+                                        of.get("q"), of.get("k"), composition("0", of), composition("1", of), pattern)
                                 .attend(of.get("v")));
     }
 

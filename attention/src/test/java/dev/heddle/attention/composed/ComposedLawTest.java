@@ -8,7 +8,8 @@ import dev.heddle.attention.Attention;
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.TokenMixer.Step;
 import dev.heddle.attention.composed.ComposedAttention.Projected;
-import dev.heddle.attention.pattern.Window;
+import dev.heddle.attention.pattern.AttentionPattern;
+import dev.heddle.attention.pattern.Patterns;
 import dev.heddle.core.catalog.Catalog;
 import dev.heddle.core.catalog.Config;
 import dev.heddle.core.error.ConfigException;
@@ -184,9 +185,9 @@ class ComposedLawTest {
     @ParameterizedTest
     @ValueSource(ints = {1, 4, 18})
     void chunksOfQueriesEqualAllAtOnce(int chunk) {
-        ComposedAttention layer = layer(ComposedAttention.heads(H).window(7));
+        ComposedAttention layer = layer(ComposedAttention.heads(H).pattern(Patterns.window(6, 0)));
         Projected p = layer.project(X, 0);
-        Window window = layer.spec().pattern();
+        AttentionPattern window = layer.spec().pattern();
         Tensor y = ComposedProduct.attend(p.q(), p.k(), p.v(), p.pre(), p.post(), window);
         for (int from = 0; from < N; from += chunk) {
             int to = Math.min(N, from + chunk);
@@ -220,7 +221,8 @@ class ComposedLawTest {
     @Test
     void aWindowOfTheWholeLengthIsNone() {
         ComposedAttention layer = layer(ComposedAttention.heads(H));
-        ComposedAttention windowed = ComposedAttention.heads(H).window(N).create(D, Seed.of(1));
+        ComposedAttention windowed =
+                ComposedAttention.heads(H).pattern(Patterns.window(N - 1, 0)).create(D, Seed.of(1));
         windowed.convert(DType.F64);
         windowed.load(weights(layer));
         equal(windowed.forward(X), layer.forward(X));
@@ -228,12 +230,24 @@ class ComposedLawTest {
 
     @Test
     void decodeWithAWindowDoesNoMoreWorkInALongCache() {
-        ComposedAttention layer = layer(ComposedAttention.heads(H).window(5));
+        ComposedAttention layer = layer(ComposedAttention.heads(H).pattern(Patterns.window(4, 0)));
         MixerState state = layer.start(1, 300, DType.F64);
         state = layer.advance(random("first", 1, 99, D), state).state();
         long early = workOfNext(layer, state);
         state = layer.advance(random("more", 1, 128, D), state).state();
         assertThat(workOfNext(layer, state)).isEqualTo(early);
+    }
+
+    @Test
+    void aPatternThatDiffersByHeadIsRefused() {
+        ComposedSpec spec = ComposedAttention.heads(H);
+        assertThatThrownBy(() -> spec.pattern(Patterns.perHead(Patterns.causal(), Patterns.window(3, 0))))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("all 6 heads see the same keys")
+                .hasMessageContaining("use one pattern for all heads");
+        assertThatThrownBy(() -> spec.pattern(Patterns.fixed(8, 1, 2))).isInstanceOf(ConfigException.class);
+        assertThat(spec.pattern(Patterns.perHead(Patterns.causal(), Patterns.causal())).pattern().allows(1, 3, 4))
+                .isFalse();
     }
 
     private static long workOfNext(ComposedAttention layer, MixerState state) {
@@ -321,9 +335,9 @@ class ComposedLawTest {
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("it holds 3 sequences");
         assertThatThrownBy(() -> layer.start(0, 1, DType.F64)).isInstanceOf(InputException.class);
-        assertThatThrownBy(() -> layer(ComposedAttention.heads(H).causal(false)).start(1, 1, DType.F64))
+        assertThatThrownBy(() -> layer(ComposedAttention.heads(H).pattern(Patterns.full())).start(1, 1, DType.F64))
                 .isInstanceOf(ConfigException.class)
-                .hasMessageContaining("use causal(true)");
+                .hasMessageContaining("use a causal pattern");
         Attention plain = Attention.multiHead(H).create(D, Seed.of(1));
         assertThatThrownBy(() -> layer.advance(X, plain.start(B, N, DType.F64))).isInstanceOf(InputException.class);
     }
@@ -331,7 +345,7 @@ class ComposedLawTest {
     @Test
     void operandsThatDoNotFitAreRefused() {
         Projected p = layer(ComposedAttention.heads(H)).project(X, 0);
-        Window window = new Window(Window.UNLIMITED, 0, 1);
+        AttentionPattern window = Patterns.causal();
         Tensor fewer = rows(p.k(), 0, N - 1);
         assertThatThrownBy(() -> ComposedProduct.attend(p.q(), fewer, fewer, null, null, window))
                 .isInstanceOf(ShapeException.class)

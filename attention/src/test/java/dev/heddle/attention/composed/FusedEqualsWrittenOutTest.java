@@ -76,7 +76,7 @@ class FusedEqualsWrittenOutTest {
     // So many heads and keys that tiles have their fewest rows.
     @TestFactory
     Stream<DynamicTest> withSmallTiles() {
-        assertThat(TilePlan.of(16, 523, 523, CAUSAL).tiles()).hasSizeGreaterThan(523 / 33);
+        assertThat(Arrangement.of(CAUSAL, 523, 523).plan(16).tiles()).hasSizeGreaterThan(523 / 33);
         return tests(List.of(new ComposedCase(Seed.of(5), 1, 523, 523, 16, 3, 2, CAUSAL, "srg", "qk", "01")));
     }
 
@@ -114,7 +114,7 @@ class FusedEqualsWrittenOutTest {
         int columns = 3 * TilePlan.PAD;
         int heads = 4;
         int stride = rows * columns + 16;
-        Mixing.Operands shape = new Mixing.Operands(heads, 2, true, rows, columns, stride, 0, 0, 0, 0);
+        Mixing.Operands shape = new Mixing.Operands(heads, 2, true, rows, columns, columns, stride, 0, 0, 0, 0);
         int size = heads * stride;
         Tensor in = random("in", size);
         Tensor slope = random("slope", size);
@@ -126,6 +126,7 @@ class FusedEqualsWrittenOutTest {
                         2,
                         true,
                         rows,
+                        columns,
                         columns,
                         stride,
                         query.address(),

@@ -38,6 +38,7 @@ import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+import dev.heddle.positional.Rope;
 
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
@@ -67,6 +68,7 @@ class DilatedAttentionTest {
         return Stream.of(
                         LADDER,
                         LADDER.causal(false),
+                        LADDER.position(Rope.base(100).partial(2)),
                         LADDER.offset(Offset.MODULO).bias(false),
                         LADDER.causal(false).offset(Offset.MODULO).innerNorm(true),
                         DilatedSpec.of(H, List.of(6, 4, 100), List.of(3, 2, 7)),
@@ -106,8 +108,8 @@ class DilatedAttentionTest {
         DilatedSpec spec = layer.spec();
         Tensor scores =
                 DenseOracle.scores(
-                        heads(layer, "q_proj", x, H),
-                        heads(layer, "k_proj", x, H),
+                        heads(layer, "q_proj", x, H, spec.position().orElse(null)),
+                        heads(layer, "k_proj", x, H, spec.position().orElse(null)),
                         (b, head, i, j) ->
                                 IntStream.range(0, spec.segments().size())
                                         .map(n -> pair(spec, n, x.dim(1), keyMask).of(b, head, i, j))
@@ -118,8 +120,8 @@ class DilatedAttentionTest {
     /// The mixture, with its weights held constant.
     private static Tensor stoppedMixture(DilatedAttention layer, Tensor x, @Nullable Tensor keyMask) {
         DilatedSpec spec = layer.spec();
-        Tensor q = heads(layer, "q_proj", x, H);
-        Tensor k = heads(layer, "k_proj", x, H);
+        Tensor q = heads(layer, "q_proj", x, H, spec.position().orElse(null));
+        Tensor k = heads(layer, "k_proj", x, H, spec.position().orElse(null));
         Tensor v = heads(layer, "v_proj", x, H);
         List<Tensor> parts = new ArrayList<>();
         List<Tensor> sums = new ArrayList<>();

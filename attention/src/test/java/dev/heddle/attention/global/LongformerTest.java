@@ -34,6 +34,7 @@ import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+import dev.heddle.positional.Rope;
 
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
@@ -62,6 +63,7 @@ class LongformerTest {
                         LongformerSpec.of(H, 2),
                         LongformerSpec.of(H, 3).dilation(List.of(1, 2)).outputProjection(true),
                         LongformerSpec.of(H, 1).dilation(List.of(3, 2)).bias(false),
+                        LongformerSpec.of(H, 3).dilation(List.of(2, 1)).position(Rope.base(100).partial(4)),
                         LongformerSpec.of(H, 50))
                 .flatMap(spec -> Stream.of(spec, spec.causal(true)));
     }
@@ -85,8 +87,8 @@ class LongformerTest {
         LongformerSpec spec = layer.spec();
         Tensor near =
                 DenseOracle.scores(
-                        heads(layer, "query", x, H),
-                        heads(layer, "key", x, H),
+                        heads(layer, "query", x, H, spec.position().orElse(null)),
+                        heads(layer, "key", x, H, spec.position().orElse(null)),
                         (b, head, i, j) ->
                                 is(valid, b, j, true)
                                                 && (inWindow(spec, head, i, j) || is(globals, b, j, false))
@@ -97,8 +99,8 @@ class LongformerTest {
         if (globals != null) {
             Tensor far =
                     DenseOracle.scores(
-                            heads(layer, "query_global", x, H),
-                            heads(layer, "key_global", x, H),
+                            heads(layer, "query_global", x, H, spec.position().orElse(null)),
+                            heads(layer, "key_global", x, H, spec.position().orElse(null)),
                             (b, head, i, j) -> is(valid, b, j, true) && (!spec.causal() || j <= i) ? 1 : 0);
             Tensor own = DenseOracle.attend(far, heads(layer, "value_global", x, H));
             y = Arithmetic.add(where(y, globals, false), where(own, globals, true));
@@ -172,8 +174,13 @@ class LongformerTest {
     }
 
     private static Attention attention(AttentionPattern pattern, Longformer like, String suffix) {
+        return attention(pattern, like, suffix, null);
+    }
+
+    private static Attention attention(
+            AttentionPattern pattern, Longformer like, String suffix, Rope.@Nullable Spec position) {
         AttentionSpec spec = Attention.multiHead(H).bias(true).withoutOutputProjection().pattern(pattern);
-        Attention attention = spec.create(D, Seed.of(2));
+        Attention attention = (position == null ? spec : spec.position(position)).create(D, Seed.of(2));
         attention.convert(DType.F64);
         Map<String, Tensor> weights = new LinkedHashMap<>();
         Map<String, String> names = Map.of("wq", "query", "wk", "key", "wv", "value");
@@ -202,6 +209,18 @@ class LongformerTest {
         Tensor x = random("x", B, 23, D);
         Tensor y = layer.forward(x, mask("all", 23, 2), null);
         assertThat(difference(y, attention(Patterns.full(), layer, "_global").forward(x))).isLessThan(EXACT);
+    }
+
+    @Test
+    void rotationIsThatOfAttention() {
+        Rope.Spec rope = Rope.base(100).partial(4);
+        Tensor x = random("x", B, 23, D);
+        Longformer layer = layer(LongformerSpec.of(H, 22).causal(true).position(rope));
+        Attention near = attention(Patterns.causal(), layer, "", rope);
+        assertThat(difference(layer.forward(x), near.forward(x))).isLessThan(EXACT);
+        Attention far = attention(Patterns.causal(), layer, "_global", rope);
+        assertThat(difference(layer.forward(x, mask("all", 23, 2), null), far.forward(x))).isLessThan(EXACT);
+        assertThat(layer.spec().knowsPositions()).isTrue();
     }
 
     @Test
@@ -308,6 +327,57 @@ class LongformerTest {
             }
             assertThat(layer.advance(Layout.slice(x, 1, 0, 0), state).state()).isSameAs(state);
         }
+    }
+
+    @TestFactory
+    Stream<DynamicTest> decodingWithGlobalTokensIsTheFullForward() {
+        return specs().filter(LongformerSpec::causal)
+                .map(spec -> DynamicTest.dynamicTest(spec.toString(), () -> decodesWithGlobals(spec)));
+    }
+
+    private static void decodesWithGlobals(LongformerSpec spec) {
+        Longformer layer = layer(spec);
+        int length = 41;
+        Tensor x = random("x", B, length, D);
+        Tensor global = globals(length);
+        Tensor full = layer.forward(x, global, null);
+        assertThat(difference(full, layer.forward(x))).isGreaterThan(0.01);
+        for (int chunk : new int[] {1, 6, length}) {
+            MixerState state = layer.start(global, 1, DType.F64);
+            for (int from = 0; from < length; from += chunk) {
+                int to = Math.min(length, from + chunk);
+                Step step = layer.advance(Layout.slice(x, 1, from, to), state);
+                assertThat(difference(step.y(), Layout.slice(full, 1, from, to))).isLessThan(EXACT);
+                state = step.state();
+                assertThat(state.length()).isEqualTo(to);
+            }
+            assertThat(layer.advance(Layout.slice(x, 1, 0, 0), state).state()).isSameAs(state);
+        }
+    }
+
+    // The window, the global tokens so far, and all tokens for as long as a global one is to come.
+    @Test
+    void theStateHoldsWhatGlobalTokensNeedAndNoMore() {
+        Longformer layer = layer(LongformerSpec.of(H, 2).causal(true));
+        int length = 19;
+        int[] at = {3, 4, 11};
+        boolean[] marked = new boolean[length - 2];
+        Arrays.stream(at).forEach(position -> marked[position] = true);
+        Tensor x = random("x", 1, length, D);
+        MixerState state = layer.start(Tensor.of(marked, 1, marked.length), 1, DType.F64);
+        for (int n = 1; n <= length; n++) {
+            MixerState before = state;
+            state = layer.advance(Layout.slice(x, 1, n - 1, n), before).state();
+            int tokens = n;
+            long seen = Arrays.stream(at).filter(position -> position < tokens).count();
+            long held = Math.min(n, 3) + seen + (n <= 11 ? n : 0);
+            assertThat(state.elements()).isEqualTo(layer.stateElements(n, at)).isEqualTo(2 * D * held);
+            // A fork.
+            assertThat(layer.advance(Layout.slice(x, 1, 0, 1), before).state().elements()).isEqualTo(state.elements());
+        }
+        Tensor none = Tensor.of(new boolean[length], 1, length);
+        assertThat(layer.advance(x, layer.start(none, 1, DType.F64)).state().elements())
+                .isEqualTo(layer.stateElements(length));
     }
 
     @Test
@@ -429,11 +499,11 @@ class LongformerTest {
         assertThatThrownBy(() -> subject.bind(weights))
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining("query_global.weight");
-        Map<String, Tensor> global =
-                Map.of("x", Tensor.zeros(DType.F32, 1, 3, 4), "global_mask", Tensor.of(new boolean[3], 1, 3));
-        assertThatThrownBy(() -> subject.run(global, Form.RECURRENT))
+        Map<String, Tensor> padded =
+                Map.of("x", Tensor.zeros(DType.F32, 1, 3, 4), "key_mask", Tensor.of(new boolean[3], 1, 3));
+        assertThatThrownBy(() -> subject.run(padded, Form.RECURRENT))
                 .isInstanceOf(InputException.class)
-                .hasMessageContaining("global_mask");
+                .hasMessageContaining("key_mask");
     }
 
     @Test
@@ -478,6 +548,18 @@ class LongformerTest {
         assertThatThrownBy(() -> without.forward(x, globals(6), null))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("globalTokens(true)");
+        Longformer causal = layer(LongformerSpec.of(H, 2).causal(true).globalTokens(false));
+        assertThatThrownBy(() -> causal.start(globals(6), 1, DType.F64))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("globalTokens(true)");
+        assertThatThrownBy(() -> layer.start(x, 1, DType.F64))
+                .isInstanceOf(ShapeException.class)
+                .hasMessageContaining("global_mask");
+        MixerState two = layer.start(Layout.slice(globals(6), 0, 0, 2), 1, DType.F64);
+        assertThatThrownBy(() -> layer.advance(x, two))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("it holds 2 sequences");
+        refused(() -> layer(LongformerSpec.of(H, 2)).start(globals(6), 1, DType.F64), "sees later tokens");
         assertThatThrownBy(() -> layer.start(1, 0, DType.F64)).isInstanceOf(InputException.class);
         assertThatThrownBy(() -> layer.advance(x, layer(LongformerSpec.of(H, 2).causal(true)).start(B, 1, DType.F64)))
                 .isInstanceOf(InputException.class)

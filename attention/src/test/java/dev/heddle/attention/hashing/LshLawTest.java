@@ -2,6 +2,7 @@ package dev.heddle.attention.hashing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.heddle.attention.DenseOracle;
 import dev.heddle.attention.kernel.AttentionOptions.Layout;
 import dev.heddle.attention.kernel.ChunkedAttention;
 import dev.heddle.attention.kernel.SortedChunks;
@@ -17,6 +18,7 @@ import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+import dev.heddle.positional.Rope;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
@@ -237,6 +239,27 @@ class LshLawTest {
             }
         }
         return Tensor.of(out, qk.shape().toArray()).cast(qk.dtype());
+    }
+
+    // Attended in full, and hashed into two chunks once.
+    @Test
+    void aPositionRotatesTheSharedVectors() {
+        Rope.Spec rope = Rope.base(100).halfSplit();
+        LshAttentionSpec hashed = LshAttentionSpec.of(2).bucketSize(7).rounds(1).position(rope);
+        Tensor x = SubjectInputs.normal(Shape.of(3, 14, 8), DType.F64, Seed.of(1));
+        for (LshAttentionSpec spec : List.of(hashed, hashed.fullBelow(15))) {
+            LshAttention layer = DenseOracle.randomised(spec.create(8, Seed.of(4)));
+            Tensor qk = headMajor(DenseOracle.heads(layer, "toqk", x, 2, rope));
+            Tensor v = headMajor(DenseOracle.heads(layer, "tov", x, 2));
+            Tensor heads = headMajor(full(qk, v, true)).viewAs(x.shape());
+            assertThat(difference(layer.forward(x), DenseOracle.project(layer, "to_out", heads)))
+                    .isLessThanOrEqualTo(1e-12);
+            assertThat(spec.knowsPositions()).isTrue();
+        }
+    }
+
+    private static Tensor headMajor(Tensor x) {
+        return dev.heddle.core.ops.Layout.permute(x, 0, 2, 1, 3);
     }
 
     private static double score(Tensor qk, int query, int key) {

@@ -14,6 +14,8 @@ import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
+import dev.heddle.positional.QueryKeyPosition;
+import dev.heddle.positional.Rope;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -95,6 +97,14 @@ class LshRefusalTest {
                 .isInstanceOf(HeddleException.class)
                 .hasMessageContaining("key_mask");
         assertThat(layer.forward(Tensor.zeros(DType.F32, 2, 0, 6)).shape()).isEqualTo(Shape.of(2, 0, 6));
+    }
+
+    @Test
+    void aPositionThatMayDifferOnQueriesAndKeysIsRefused() {
+        QueryKeyPosition.Factory other = width -> Rope.base(100).create(width);
+        assertThatThrownBy(() -> LshAttentionSpec.of(2).position(other))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("may differ on queries and keys");
     }
 
     @Test
