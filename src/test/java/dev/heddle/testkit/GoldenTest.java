@@ -3,6 +3,10 @@ package dev.heddle.testkit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.heddle.core.file.Safetensors;
+import dev.heddle.core.file.SafetensorsWriter;
+import dev.heddle.core.file.StoredTensor;
+import dev.heddle.core.file.StoredType;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 import dev.heddle.testkit.GoldenResult.Status;
@@ -15,6 +19,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -129,6 +137,21 @@ class GoldenTest {
         assertThat(check(Lie.NOTHING).reason()).contains("out.y has the shape");
         TensorComparison.Expected one = new TensorComparison.Expected(Shape.of(), new double[] {1}, true);
         assertThat(compare(1 + 1e-12, one, new Tolerance(0.1, 0.1)).passed()).isFalse();
+    }
+
+    @Test
+    void integersOfSixtyFourBitsAreExpectedWhole() {
+        long[] hashes = {1L << 62, -3};
+        MemorySegment data = Arena.ofAuto().allocate(16);
+        MemorySegment.copy(hashes, 0, data, ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN), 0, hashes.length);
+        Path file = folder.resolve("hashes.safetensors");
+        new SafetensorsWriter().add(new StoredTensor("out.h", StoredType.I64, new long[] {2, 1}, data)).write(file);
+        try (Safetensors tensors = Safetensors.open(file)) {
+            TensorComparison.Expected expected = new GoldenFile(tensors).expected("out.h");
+            assertThat(expected.shape()).isEqualTo(Shape.of(2, 1));
+            assertThat(expected.values()).containsExactly(0x1p62, -3);
+            assertThat(expected.exact()).isTrue();
+        }
     }
 
     @ParameterizedTest

@@ -3,10 +3,14 @@ package dev.heddle.testkit;
 import dev.heddle.core.catalog.Config;
 import dev.heddle.core.error.FileFormatException;
 import dev.heddle.core.file.Safetensors;
+import dev.heddle.core.file.StoredTensor;
+import dev.heddle.core.file.StoredType;
 import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -129,8 +133,14 @@ final class GoldenFile {
         };
     }
 
-    /// A tensor as what a computed one is compared with.
+    /// A tensor as what a computed one is compared with: 64-bit integers, such as hashes, as the nearest doubles.
     TensorComparison.Expected expected(String tensor) {
+        StoredTensor stored = file.entry(tensor);
+        if (stored.type() == StoredType.I64) {
+            Shape shape = Shape.of(Arrays.stream(stored.shape()).mapToInt(Math::toIntExact).toArray());
+            double[] numbers = Arrays.stream(file.longs(tensor)).asDoubleStream().toArray();
+            return new TensorComparison.Expected(shape, numbers, true);
+        }
         Tensor values = read(tensor, DType.F64);
         return new TensorComparison.Expected(values.shape(), values.toDoubles(), !values.dtype().isFloating());
     }

@@ -8,6 +8,7 @@ import dev.heddle.attention.kernel.AttentionShape;
 import dev.heddle.attention.kernel.ScaledDotProduct;
 import dev.heddle.attention.kernel.TiledWork;
 import dev.heddle.attention.pattern.AttentionPattern;
+import dev.heddle.attention.pattern.BlockLayout;
 import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.LazyOutputs;
@@ -32,7 +33,7 @@ import java.util.Map;
 /// `key_mask` `[B, N]` and `rpe` `[H, N, N]`; outputs `y` `[B, H, N, Dh]` and, when asked for, `mask` `[H, N, N]`, `pairs`
 /// `[H]` and, of a pattern made of blocks, `block_layout` `[H, nb, nb]`.
 ///
-/// Where all heads have one pattern, `mask` is `[N, N]` and `pairs` `[1]`; where pairs depend on the sequence they are
+/// Where all heads have one pattern, `mask` is `[N, N]`, `block_layout` `[nb, nb]` and `pairs` `[1]`; where pairs depend on the sequence they are
 /// `[B, H]`.
 public final class PatternCoreSubject implements PatternSubject {
     private final int heads;
@@ -95,8 +96,14 @@ public final class PatternCoreSubject implements PatternSubject {
         outputs.with("mask", () -> mask(pattern, tokens));
         outputs.with("pairs", () -> pairs(pattern, q.dim(0), tokens, keyMask));
         return source.isMadeOfBlocks()
-                ? outputs.with("block_layout", () -> source.layout(tokens, inputs).toTensor(heads))
+                ? outputs.with("block_layout", () -> blockLayout(source.layout(tokens, inputs)))
                 : outputs;
+    }
+
+    private Tensor blockLayout(BlockLayout layout) {
+        return source.differsByHead()
+                ? layout.toTensor(heads)
+                : layout.toTensor(1).viewAs(Shape.of(layout.blocks(), layout.blocks()));
     }
 
     private Tensor heads(Map<String, Tensor> inputs, String name, @Nullable Tensor like) {

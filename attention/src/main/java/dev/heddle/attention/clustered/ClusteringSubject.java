@@ -10,11 +10,14 @@ import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.LongStream;
 
 /// [HammingClustering] alone: input `q` `[B, H, L, D]` and, if wanted, `lengths`, `planes` and `init`; outputs `clusters`
-/// `[B, H, L]`, `counts` `[B, H, C]` and, up to the 31 bits that an integer of a tensor holds, `hashes` and `centroids`.
+/// `[B, H, L]`, `counts` `[B, H, C]`, `hashes` `[B, H, L]` and `centroids` `[B, H, C]`. Hashes of more than the 31 bits
+/// that an I32 has for them are F64, exact up to 53 bits and rounded to nearest beyond.
 final class ClusteringSubject implements Subject {
     private static final Set<String> KNOWN = Set.of("q", "lengths", "planes", "init");
 
@@ -42,18 +45,15 @@ final class ClusteringSubject implements Subject {
                 new LazyOutputs()
                         .with("clusters", found.ids())
                         .with("counts", new Clusters(found.ids(), clustering.clusters(), valid).counts());
-        return clustering.bits() >= Integer.SIZE
-                ? outputs
-                : outputs.with("hashes", integers(found.hashes(), found.ids().shape()))
-                        .with("centroids", integers(found.centroids(), perCluster));
+        return outputs.with("hashes", () -> numbers(found.hashes(), found.ids().shape()))
+                .with("centroids", () -> numbers(found.centroids(), perCluster));
     }
 
-    private static Tensor integers(long[] hashes, Shape shape) {
-        int[] integers = new int[hashes.length];
-        for (int i = 0; i < integers.length; i++) {
-            integers[i] = Math.toIntExact(hashes[i]);
-        }
-        return Tensor.of(integers, shape.toArray());
+    private Tensor numbers(long[] hashes, Shape shape) {
+        LongStream all = Arrays.stream(hashes);
+        return clustering.bits() < Integer.SIZE
+                ? Tensor.of(all.mapToInt(Math::toIntExact).toArray(), shape.toArray())
+                : Tensor.of(all.asDoubleStream().toArray(), shape.toArray());
     }
 
     @Override

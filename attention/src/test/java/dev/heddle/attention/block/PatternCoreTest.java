@@ -21,6 +21,7 @@ import dev.heddle.core.error.InputException;
 import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
 import org.junit.jupiter.api.Test;
@@ -270,6 +271,19 @@ class PatternCoreTest {
         assertThat(Cores.output(core, inputs, "pairs").toInts()).containsExactly(10, 10, 10, 10);
         inputs.put("key_mask", Tensor.of(new boolean[] {true, true, true, true, true, false, false, true}, 2, 4));
         assertThat(Cores.output(core, inputs, "pairs").toInts()).containsExactly(10, 10, 5, 5);
+    }
+
+    @Test
+    void aPatternThatHeadsShareHasNoAxisOfHeads() {
+        String shared = "sparse-transformer {'num_heads': 4, 'pattern': 'fixed', 'stride': 6, 'block_size': 2";
+        Map<String, Tensor> inputs = Cores.inputs(DType.F64, 1, 4, 10, 5);
+        assertShapes(core(shared + "}"), inputs, Shape.of(5, 5), Shape.of(10, 10));
+        assertShapes(core(shared + ", 'num_verts': 2}"), inputs, Shape.of(4, 5, 5), Shape.of(4, 10, 10));
+    }
+
+    private static void assertShapes(PatternSubject core, Map<String, Tensor> inputs, Shape layout, Shape mask) {
+        assertThat(Cores.output(core, inputs, "block_layout").shape()).isEqualTo(layout);
+        assertThat(Cores.output(core, inputs, "mask").shape()).isEqualTo(mask);
     }
 
     @Test

@@ -2,6 +2,8 @@ package dev.heddle.attention.clustered;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.heddle.core.catalog.Config;
+import dev.heddle.core.catalog.Form;
 import dev.heddle.core.kernel.Parallel;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
@@ -11,8 +13,10 @@ import dev.heddle.core.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.util.Arrays;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 class HammingClusteringTest {
@@ -129,5 +133,33 @@ class HammingClusteringTest {
             long[] hashes = Arrays.copyOfRange(found.hashes(), row * L, row * L + 12);
             assertThat(centroids).containsExactlyInAnyOrder(hashes);
         }
+    }
+
+    // Also where an I32 has too few bits for them.
+    @ParameterizedTest
+    @ValueSource(ints = {1, 31, 32, 53, 63})
+    void theCatalogueGivesHashesOfAnyNumberOfBits(int bits) {
+        Map<String, Tensor> inputs =
+                Map.of(
+                        "q",
+                        ClusterCase.of(L, D, DType.F32, 5).q(),
+                        "planes",
+                        ClusterCase.normal(Shape.of(bits, D + 1), Seed.of(1)),
+                        "init",
+                        Tensor.of(new int[] {0, 7, 3}, 3));
+        HammingClustering.Result expected =
+                new HammingClustering(3, bits, 10, true, Seed.of(0))
+                        .cluster(inputs.get("q"), null, inputs.get("planes"), inputs.get("init"));
+        Config config = Config.of(Map.of("kind", "clustering", "clusters", 3, "bits", bits));
+        Map<String, Tensor> found =
+                new ClusteredCatalog().variants().getFirst().build(config, Seed.of(0)).run(inputs, Form.PARALLEL);
+        assertThat(found.get("hashes").shape()).isEqualTo(Shape.of(2, 3, L));
+        assertThat(found.get("hashes").toDoubles()).containsExactly(doubles(expected.hashes()));
+        assertThat(found.get("centroids").shape()).isEqualTo(Shape.of(2, 3, 3));
+        assertThat(found.get("centroids").toDoubles()).containsExactly(doubles(expected.centroids()));
+    }
+
+    private static double[] doubles(long[] hashes) {
+        return Arrays.stream(hashes).asDoubleStream().toArray();
     }
 }

@@ -15,7 +15,7 @@ import java.util.List;
 
 /// The elements of one stored tensor, converted into a destination in the machine's own byte order.
 ///
-/// Floating types convert to f32 and f64, integers to i32, booleans to booleans; anything else is refused, since a mask
+/// Floating types convert to f32 and f64, integers to i32 and i64, booleans to booleans; anything else is refused, since a mask
 /// read as weights is a mistake. Widening is exact, NaN and infinities included; f64 to f32 rounds to nearest even.
 record Elements(Source source, StoredTensor tensor) {
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
@@ -98,6 +98,22 @@ record Elements(Source source, StoredTensor tensor) {
                 }
             }
         }
+    }
+
+    long[] toLongs() {
+        checkKind(StoredType.Kind.INTEGER, "i64");
+        MemorySegment data = tensor.data();
+        long[] values = new long[arrayLength()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] =
+                    switch (tensor.type()) {
+                        case I64 -> data.get(LONG, (long) i * Long.BYTES);
+                        case I32 -> data.get(INT, (long) i * Integer.BYTES);
+                        case I8 -> data.get(BYTE, i);
+                        default -> data.get(BYTE, i) & 0xFF;
+                    };
+        }
+        return values;
     }
 
     void toBooleans(MemorySegment destination) {

@@ -186,6 +186,13 @@ public final class Safetensors implements AutoCloseable {
         return values;
     }
 
+    /// All elements of an integer tensor, exactly.
+    ///
+    /// @throws FileFormatException if the tensor is absent, not of integers or too long for an array
+    public long[] longs(String name) {
+        return elements(name).toLongs();
+    }
+
     /// All elements of a boolean tensor.
     ///
     /// @throws FileFormatException if the tensor is absent, not boolean, too long for an array, or an element is neither

@@ -21,7 +21,7 @@ public enum StoredType {
 
     enum Kind {
         FLOATING("f32 or f64"),
-        INTEGER("i32"),
+        INTEGER("i32 or i64"),
         BOOLEAN("bool");
 
         /// The types that elements of this kind can be read as.

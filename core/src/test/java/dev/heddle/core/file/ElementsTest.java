@@ -96,6 +96,16 @@ class ElementsTest {
     }
 
     @Test
+    void longsKeepTheirValueWhateverTheirWidth() {
+        byte[] bytes = {0, 1, 127, (byte) 128, (byte) 255};
+        assertThat(file(StoredType.I8, bytes).longs("t")).containsExactly(0, 1, 127, -128, -1);
+        assertThat(file(StoredType.U8, bytes).longs("t")).containsExactly(0, 1, 127, 128, 255);
+        assertThat(file(StoredType.I32, new byte[] {-2, -1, -1, -1, 0, 1, 0, 0}).longs("t")).containsExactly(-2, 256);
+        assertThat(longs(Long.MIN_VALUE, 5, Long.MAX_VALUE).longs("t"))
+                .containsExactly(Long.MIN_VALUE, 5, Long.MAX_VALUE);
+    }
+
+    @Test
     void anI64OutsideI32IsRefused() {
         assertThatThrownBy(() -> longs(5, 1L << 31).ints("t"))
                 .isInstanceOf(FileFormatException.class)
@@ -121,6 +131,7 @@ class ElementsTest {
         }
         if (type.kind() != StoredType.Kind.INTEGER) {
             assertMismatch(() -> file.ints("t"), type);
+            assertMismatch(() -> file.longs("t"), type);
         }
         if (type.kind() != StoredType.Kind.BOOLEAN) {
             assertMismatch(() -> file.booleans("t"), type);

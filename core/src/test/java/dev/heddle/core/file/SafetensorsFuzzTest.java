@@ -90,7 +90,10 @@ class SafetensorsFuzzTest {
                 file.floats(tensor.name());
                 file.doubles(tensor.name());
             }
-            case INTEGER -> file.ints(tensor.name());
+            case INTEGER -> {
+                file.longs(tensor.name());
+                file.ints(tensor.name());
+            }
             case BOOLEAN -> file.booleans(tensor.name());
         }
     }
