@@ -23,7 +23,8 @@ record Request(
             Measures Heddle beside its peers and says how they compare. Progress goes to standard
             error, the table to standard output.
 
-              REGEX             only benchmarks whose name contains a match; all if absent
+              REGEX             only benchmarks whose name contains a match; if absent, a survey of all
+                                with a peer, at one size each, in ten minutes at most
               --json FILE       also write the figures and ratios as JSON
               --markdown FILE   also write the table in Markdown
               --full            warm up and measure as long as each benchmark asks for, however many
@@ -31,13 +32,19 @@ record Request(
               --rounds R        run everything R times in turn and report medians: a benchmark and its
                                 peers directly behind each other, then the next; with the spread
               -h, --help        this text
-              -l, -lp           list what would run, without and with the values of its parameters
+              -l                list all that matches
+              -lp               list what would run with the values of its parameters
 
             Exits with 0, with 1 if a benchmark failed (a wrong result included), with 2 on wrong usage.
 
             What follows is JMH's own help; its options work here too:
 
             """;
+
+    /// Whether nothing in particular was asked for.
+    boolean isSurvey() {
+        return !full && jmh.getIncludes().isEmpty();
+    }
 
     static Request parse(String[] arguments) throws UsageException {
         List<String> rest = new ArrayList<>();

@@ -24,6 +24,13 @@ import java.util.regex.Pattern;
 
 /// The benchmarks that a request names, and the values of their parameters.
 final class Selection {
+    /// What is driven by the catalogue: nobody else's figures lie beside it.
+    private static final String OF_THE_CATALOGUE = ".Catalog";
+
+    /// The sizes of a survey, by parameter.
+    private static final Map<String, String> USUAL =
+            Map.of("length", "1024", "context", "8192", "shape", "512x512x512", "size", "2048");
+
     private final Request request;
     private final SortedSet<BenchmarkListEntry> found;
 
@@ -60,7 +67,7 @@ final class Selection {
     /// machine with other work drifts, and only what ran within seconds can be compared.
     List<Case> cases() {
         Map<Name, List<Case>> comparable = new LinkedHashMap<>();
-        for (BenchmarkListEntry entry : found) {
+        for (BenchmarkListEntry entry : chosen()) {
             for (Map<String, String> parameters : combinations(entry)) {
                 Case one = new Case(entry, parameters);
                 comparable.computeIfAbsent(one.name().byHeddle(), _ -> new ArrayList<>()).add(one);
@@ -68,6 +75,12 @@ final class Selection {
         }
         Comparator<Case> heddleFirst = Comparator.comparing(one -> !one.name().isHeddle());
         return comparable.values().stream().flatMap(beside -> beside.stream().sorted(heddleFirst)).toList();
+    }
+
+    private List<BenchmarkListEntry> chosen() {
+        return found.stream()
+                .filter(entry -> !request.isSurvey() || !entry.getUsername().contains(OF_THE_CATALOGUE))
+                .toList();
     }
 
     private List<Map<String, String>> combinations(BenchmarkListEntry entry) {
@@ -104,6 +117,10 @@ final class Selection {
         if (asked.hasValue()) {
             return List.copyOf(asked.get());
         }
+        String usual = USUAL.get(parameter);
+        if (request.isSurvey() && usual != null) {
+            return List.of(annotated.contains(usual) ? usual : annotated.getFirst());
+        }
         return switch (parameter) {
             case "variant" -> variants(_ -> true);
             case "trained" -> variants(Selection::trains);
@@ -127,15 +144,15 @@ final class Selection {
         return Arrays.stream(values).mapToObj(String::valueOf).toList();
     }
 
-    /// The names, a line each.
+    /// The names of all that match, a line each.
     Collection<String> names() {
         return found.stream().map(BenchmarkListEntry::getUsername).toList();
     }
 
-    /// The names, each with its parameters below it, as `  length = 512, 1024`.
+    /// The names of what would run, each with its parameters below it, as `  length = 512, 1024`.
     Collection<String> namesWithParameters() {
         List<String> lines = new ArrayList<>();
-        for (BenchmarkListEntry entry : found) {
+        for (BenchmarkListEntry entry : chosen()) {
             lines.add(entry.getUsername());
             parameters(entry).forEach((name, values) -> lines.add("  " + name + " = " + String.join(", ", values)));
         }

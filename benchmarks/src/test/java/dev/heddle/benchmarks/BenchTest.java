@@ -140,6 +140,14 @@ class BenchTest {
     }
 
     @Test
+    void surveyTakesOneSizeOfWhatHasPeersAndNothingOfTheCatalogue() {
+        assertThat(bench("-lp")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .contains("AttentionBenchmark.heddleForward\n  length = 1024\n  pattern = full, causal\n")
+                .doesNotContain("Catalog");
+    }
+
+    @Test
     void listNamesBenchmarksAndIfAskedTheirParameters() {
         assertThat(bench("PairBenchmark.*Work|CatalogForward", "-l")).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8).lines())

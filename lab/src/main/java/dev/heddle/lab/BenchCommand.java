@@ -25,7 +25,7 @@ final class BenchCommand implements Runnable {
     @Parameters(
             arity = "0..1",
             paramLabel = "REGEX",
-            description = "Only benchmarks whose name contains a match; all of the quick profile if absent.")
+            description = "Only benchmarks whose name contains a match; if absent, a survey of all at one size each.")
     private String regex = "";
 
     @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures and ratios as JSON.")
@@ -36,6 +36,12 @@ final class BenchCommand implements Runnable {
 
     @Option(names = "--full", description = "Warm up and measure as long as each benchmark asks for.")
     private boolean full;
+
+    @Option(
+            names = "--rounds",
+            paramLabel = "R",
+            description = "Run everything R times in turn and report medians. Default: 1, or 3 with --full.")
+    private @Nullable Integer rounds;
 
     @Override
     public void run() {
@@ -51,6 +57,9 @@ final class BenchCommand implements Runnable {
         }
         if (full) {
             arguments.add("--full");
+        }
+        if (rounds != null) {
+            arguments.addAll(List.of("--rounds", rounds.toString()));
         }
         try {
             Class.forName(BENCHMARKS)

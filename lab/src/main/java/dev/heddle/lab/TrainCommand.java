@@ -26,7 +26,9 @@ import java.util.List;
         description = {
             "Train a character-level language model and save it.",
             "DIR gets model.safetensors (the best so far, for 'heddle generate'), training.safetensors (to continue"
-                    + " from) and results.json."
+                    + " from) and results.json.",
+            "The defaults are those of nanoGPT's character-level configuration for a CPU, but for its learning rate of"
+                    + " 1e-3: twice that reaches a loss a tenth of a nat lower in as many steps."
         },
         sortOptions = false,
         mixinStandardHelpOptions = true)
@@ -77,7 +79,7 @@ final class TrainCommand implements Runnable {
     @Option(names = "--dropout", defaultValue = "0", description = "Probability. Default: ${DEFAULT-VALUE}.")
     private double dropout;
 
-    @Option(names = "--lr", defaultValue = "1e-3", description = "Highest learning rate. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--lr", defaultValue = "2e-3", description = "Highest learning rate. Default: ${DEFAULT-VALUE}.")
     private double learningRate;
 
     @Option(names = "--min-lr", description = "Learning rate at the end. Default: a tenth of --lr.")

@@ -213,7 +213,7 @@ class TrainCommandTest {
         train("run");
         Run other = train("run", "--resume", "--lr", "0.5");
         assertThat(other.code()).isEqualTo(2);
-        assertThat(other.err()).contains("lr: 0.5 was asked for").contains("has 0.001");
+        assertThat(other.err()).contains("lr: 0.5 was asked for").contains("has 0.002");
     }
 
     @Test

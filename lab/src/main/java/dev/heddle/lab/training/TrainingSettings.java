@@ -3,7 +3,7 @@ package dev.heddle.lab.training;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.optim.LearningRate;
 
-/// How a model is trained. The defaults of [#standard] are those of nanoGPT's character-level configuration for a CPU.
+/// How a model is trained.
 ///
 /// @param context tokens of a window
 /// @param batch windows of a step
@@ -53,12 +53,6 @@ public record TrainingSettings(
         if (value < least) {
             throw new ConfigException(name + ": found " + value + "; use " + least + " or more");
         }
-    }
-
-    /// nanoGPT's: rate 1e-3 falling to a tenth, warm-up of 100 steps or a twentieth of a short run, decay 0.1, clip 1.
-    public static TrainingSettings standard(int context, int batch, int steps, long seed) {
-        return new TrainingSettings(
-                context, batch, steps, 1e-3, 1e-4, Math.min(100, steps / 20), 0.1, 1.0, 250, 0, 250, seed);
     }
 
     LearningRate schedule() {

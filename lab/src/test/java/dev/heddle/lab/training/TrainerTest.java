@@ -46,7 +46,11 @@ class TrainerTest {
     }
 
     private static TrainingSettings settings(int steps) {
-        return new TrainingSettings(11, 5, steps, 0.05, 0.005, 2, 0.1, 1, 4, 3, 5, 42);
+        return settings(11, steps, 42);
+    }
+
+    private static TrainingSettings settings(int context, int steps, long seed) {
+        return new TrainingSettings(context, 5, steps, 0.05, 0.005, 2, 0.1, 1, 4, 3, 5, seed);
     }
 
     private static Bigram bigram() {
@@ -112,8 +116,8 @@ class TrainerTest {
     void anotherSeedGivesAnotherModel() {
         Bigram one = bigram();
         Bigram other = bigram();
-        trainer(one, TrainingSettings.standard(11, 5, 3, 1), new TrainingListener() {}).run();
-        trainer(other, TrainingSettings.standard(11, 5, 3, 2), new TrainingListener() {}).run();
+        trainer(one, settings(11, 3, 1), new TrainingListener() {}).run();
+        trainer(other, settings(11, 3, 2), new TrainingListener() {}).run();
         assertThat(bits(one)).isNotEqualTo(bits(other));
     }
 
@@ -250,7 +254,7 @@ class TrainerTest {
 
     @Test
     void settingsOutOfRangeAreRefusedByName() {
-        assertThatThrownBy(() -> TrainingSettings.standard(0, 5, 3, 1))
+        assertThatThrownBy(() -> settings(0, 3, 1))
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining("context: found 0");
         assertThatThrownBy(() -> new TrainingSettings(4, 4, 10, 1e-4, 1e-3, 2, 0.1, 1, 1, 0, 1, 0))
