@@ -88,6 +88,7 @@ record TrainingRun(
                                     context,
                                     gatedWidth(width),
                                     false,
+                                    Activation.SILU,
                                     EPS,
                                     ROPE_BASE,
                                     LlamaDecoder.RopeLayout.INTERLEAVED,
