@@ -57,7 +57,7 @@ final class FlashSubject implements Subject {
                 .optional("causal", false, "keys after a query are masked")
                 .optional("causal_align", "bottom_right", "the last query sits beside the last key")
                 .optional("window", null, "[left, right]: keys seen on each side, -1 for all")
-                .optional("softcap", 0.0, "bound of the scores, 0 for none");
+                .optional("softcap", 0.0, "bound of the scores, 0 or null for none");
     }
 
     private static AttentionPattern pattern(Config config) {
@@ -85,7 +85,7 @@ final class FlashSubject implements Subject {
     }
 
     private static double softcap(Config config) {
-        double softcap = config.number("softcap");
+        double softcap = config.number("softcap", 0);
         if (!(softcap >= 0 && softcap < Double.POSITIVE_INFINITY)) {
             throw new ConfigException("softcap: " + softcap + " is not a bound; use 0 for none, or a positive value");
         }

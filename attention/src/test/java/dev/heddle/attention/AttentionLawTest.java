@@ -5,6 +5,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.attention.pattern.Patterns;
+import dev.heddle.core.catalog.Catalog;
+import dev.heddle.core.catalog.Config;
+import dev.heddle.core.catalog.Form;
+import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.Variant;
 import dev.heddle.core.nn.LayerNorm;
 import dev.heddle.core.nn.TrainingPass;
 import dev.heddle.core.ops.Layout;
@@ -190,6 +195,16 @@ class AttentionLawTest {
         Attention plain = Tensors.layer(Attention.multiHead(3), D);
         Attention capped = Tensors.layer(Attention.multiHead(3).softcap(1e7), D, Tensors.weights(plain));
         assertThat(Tensors.difference(capped.forward(X), plain.forward(X))).isLessThanOrEqualTo(1e-9);
+    }
+
+    @Test
+    void aSoftcapOfNullIsNone() {
+        Variant flash = Catalog.load().variant("flash");
+        Subject none = flash.build(Config.parse("{\"n_heads\": 3, \"head_dim\": 5, \"softcap\": null}"), Seed.of(1));
+        Subject zero = flash.build(Config.parse("{\"n_heads\": 3, \"head_dim\": 5, \"softcap\": 0}"), Seed.of(1));
+        Map<String, Tensor> inputs = zero.sampleInputs(2, 7, DType.F64, Seed.of(2));
+        assertThat(none.run(inputs, Form.PARALLEL).get("y").toDoubles())
+                .containsExactly(zero.run(inputs, Form.PARALLEL).get("y").toDoubles());
     }
 
     @Test

@@ -58,7 +58,7 @@ class AttentionRefusalTest {
         assertThatThrownBy(() -> spec.create(0, Seed.of(0))).isInstanceOf(ConfigException.class);
         assertThatThrownBy(() -> spec.headWidth(5).position(Rope.base(10)).create(4, Seed.of(0)))
                 .isInstanceOf(ConfigException.class)
-                .hasMessageContaining("heads of width 5; use an even number up to 4");
+                .hasMessageContaining("heads of width 5 leave one over; use an even head width");
         assertThatThrownBy(() -> spec.contextWidth(4).position(Rope.base(10)).create(4, Seed.of(0)))
                 .isInstanceOf(ConfigException.class);
     }

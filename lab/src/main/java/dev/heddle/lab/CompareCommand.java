@@ -122,16 +122,20 @@ final class CompareCommand implements Runnable {
         Comparison comparison = new Comparison(options, Corpus.load(corpus));
         OutputFolder.prepare(out);
         Report report = comparison.run(quiet);
-        report.write(out);
         PrintWriter result = spec.commandLine().getOut();
+        // Before the files: what took minutes to measure is not lost to a full disk.
         if (json) {
             result.println(report.json());
         } else {
             result.print(report.table());
             result.println();
-            result.println("* best of its column. Report: " + out.resolve("report.html"));
         }
         result.flush();
+        report.write(out);
+        if (!json) {
+            result.println("* best of its column. Report: " + out.resolve("report.html"));
+            result.flush();
+        }
     }
 
     private void take(Suite chosen) {

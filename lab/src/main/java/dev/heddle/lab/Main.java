@@ -45,7 +45,22 @@ public final class Main {
         return new CommandLine(main)
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler((error, _) -> main.refuse(error))
+                .setExecutionStrategy(Main::run)
                 .setExecutionExceptionHandler((error, command, _) -> main.fail(error, command));
+    }
+
+    // Whoever asks for too much learns what was too much from a line, not from a trace.
+    private static int run(CommandLine.ParseResult parsed) {
+        try {
+            return new CommandLine.RunLast().execute(parsed);
+        } catch (OutOfMemoryError | StackOverflowError error) {
+            throw new CommandLine.ExecutionException(
+                    parsed.asCommandLineList().getLast(),
+                    "memory: it does not suffice ("
+                            + error
+                            + "); use smaller sizes, or give the JVM more with HEDDLE_JAVA_OPTS=-Xmx…",
+                    error);
+        }
     }
 
     private int refuse(CommandLine.ParameterException error) {

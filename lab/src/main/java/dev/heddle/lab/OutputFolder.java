@@ -14,6 +14,9 @@ final class OutputFolder {
     ///
     /// @throws HeddleException if it cannot be made or written to
     static void prepare(Path folder) {
+        if (Files.exists(folder) && !Files.isDirectory(folder)) {
+            throw new HeddleException("out: '" + folder + "' cannot be made (it is a file); choose another --out");
+        }
         try {
             Files.createDirectories(folder);
         } catch (IOException e) {

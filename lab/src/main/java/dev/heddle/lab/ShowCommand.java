@@ -78,6 +78,9 @@ final class ShowCommand implements Runnable {
     public void run() {
         check("n", n, SHORTEST, LONGEST);
         check("layers", layers, 1, MOST_LAYERS);
+        if (Files.isDirectory(out)) {
+            throw new HeddleException("out: '" + out + "' is a folder; give the name of a PNG in it");
+        }
         Path folder = out.toAbsolutePath().getParent();
         if (folder == null || !Files.isDirectory(folder)) {
             throw new HeddleException("out: the folder of '" + out + "' is not there; make it or choose another --out");

@@ -149,9 +149,9 @@ final class TrainCommand implements Runnable {
                             + run.corpus()
                             + "' has changed since the run began; a run continues on the same text only");
         }
-        OutputFolder.prepare(out);
         Config whole = run.toConfig().with(CORPUS_HASH, text.hash());
         TrainingJob job = new TrainingJob(run, text, Provenance.now(text, run.toConfig()), out);
+        OutputFolder.prepare(out);
         spec.commandLine().getOut().print(job.train(whole, continues, quiet));
         spec.commandLine().getOut().flush();
     }

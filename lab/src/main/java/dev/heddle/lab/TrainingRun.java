@@ -3,6 +3,7 @@ package dev.heddle.lab;
 import dev.heddle.core.catalog.Config;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.kernel.Activation;
+import dev.heddle.lab.training.ModelSizes;
 import dev.heddle.lab.training.TrainingSettings;
 import dev.heddle.models.GptDecoder;
 import dev.heddle.models.LlamaDecoder;
@@ -54,6 +55,7 @@ record TrainingRun(
         if (preset == Preset.LLAMA && dropout != 0) {
             throw new ConfigException("dropout: the preset 'llama' has none; use --preset stack or gpt, or 0");
         }
+        new ModelSizes(width, depth, heads).requireMemory(settings);
     }
 
     private static String id(Preset preset) {
@@ -88,6 +90,7 @@ record TrainingRun(
                                     context,
                                     gatedWidth(width),
                                     false,
+                                    Activation.SILU,
                                     EPS,
                                     ROPE_BASE,
                                     LlamaDecoder.RopeLayout.INTERLEAVED,

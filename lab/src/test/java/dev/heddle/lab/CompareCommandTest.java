@@ -152,6 +152,18 @@ class CompareCommandTest {
     }
 
     @Test
+    void whatWasMeasuredIsNotLostWhereAPictureCannotBeWritten() throws IOException {
+        Path out = directory.resolve("out");
+        Files.createDirectories(out.resolve("loss.png/in the way"));
+        Run run = compare("mha");
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.err()).contains("loss.png").hasLineCount(1);
+        assertThat(run.out()).contains("mha");
+        assertThat(out.resolve("results.json")).isNotEmptyFile();
+        assertThat(out.resolve("report.html")).isNotEmptyFile();
+    }
+
+    @Test
     void aFolderThatCannotBeMadeIsRefusedBeforeAnythingIsTrained() throws IOException {
         Path file = Files.createFile(directory.resolve("file"));
         Run run = compare("mha", "--out", file.toString(), "--steps", "1000000");
@@ -166,6 +178,12 @@ class CompareCommandTest {
         "gpt-decoder,'',decoder stack",
         "mha,--heads 3,heads",
         "mha,--context 5000,context",
+        "mha,--width 0,'width: found 0; use 1 or more'",
+        "mha,--depth 0,'depth: found 0; use 1 or more'",
+        "mha,--depth 2000000000,memory",
+        "mqa+gqa,'',both the mixer",
+        "mha+,'',is not known",
+        "mha,--width 10,even head width",
         "mha,--batch 0,batch",
         "mha,--corpus nowhere,nowhere"
     })

@@ -146,6 +146,15 @@ class ShowCommandTest {
     }
 
     @Test
+    void aFolderInPlaceOfThePictureIsNamed() {
+        Run run = Run.heddle("show", "local", "--out", directory.toString());
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.err())
+                .isEqualToIgnoringNewLines(
+                        "heddle: out: '" + directory + "' is a folder; give the name of a PNG in it");
+    }
+
+    @Test
     void aFolderThatIsNotThereIsRefused() {
         Run run = Run.heddle("show", "local", "--out", directory.resolve("none/pattern.png").toString());
         assertThat(run.code()).isEqualTo(1);

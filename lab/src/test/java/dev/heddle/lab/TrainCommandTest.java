@@ -100,6 +100,34 @@ class TrainCommandTest {
         assertThat(train("run", arguments.toArray(String[]::new)).err()).isEmpty();
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "--width 0,'width: found 0; use 1 or more'",
+        "--depth -2,'depth: found -2; use 1 or more'",
+        "--heads 0,'heads: found 0; use 1 or more'",
+        "--heads 3,'heads: width 8 is not divisible by 3 heads'",
+        "--eval-every 0,'eval-every: found 0; use 1 or more'",
+        "--eval-windows -1,'eval-windows: found -1; use 0 or more'",
+        "--width 1000000000,memory: width 1000000000",
+        "--depth 1000000000,memory: ",
+        "--batch 2000000000,memory: ",
+        "--variant mqa;gqa,both the mixer"
+    })
+    void sizesThatMakeNoSenseAreRefusedBeforeAnythingIsMade(String options, String message) {
+        Run run = train("run", options.replace(';', ',').split(" "));
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).startsWith("heddle: ").contains(message).hasLineCount(1);
+        assertThat(run.out()).isEmpty();
+        assertThat(directory.resolve("run")).doesNotExist();
+    }
+
+    @Test
+    void aFileInPlaceOfTheFolderIsNamed() {
+        Run run = train(directory.relativize(corpus).toString());
+        assertThat(run.code()).isEqualTo(1);
+        assertThat(run.err()).contains("cannot be made (it is a file)").hasLineCount(1);
+    }
+
     @Test
     void aKilledRunContinuesToTheSameBits() throws Exception {
         assertThat(train("straight", "--dropout", "0.1", "--preset", "gpt").code()).isZero();

@@ -85,6 +85,24 @@ public final class Glu extends FeedForward {
                             + "' is not known; use one of "
                             + Arrays.stream(values()).map(Kind::id).collect(Collectors.joining(", ")));
         }
+
+        /// The kind whose gate goes through an activation.
+        ///
+        /// @throws ConfigException if there is none
+        public static Kind of(Activation activation) {
+            for (Kind kind : values()) {
+                if (kind.activation == activation) {
+                    return kind;
+                }
+            }
+            throw new ConfigException(
+                    "activation: '"
+                            + activation.id()
+                            + "' is not the gate of any gated linear unit; use one of "
+                            + Arrays.stream(values())
+                                    .map(kind -> kind.activation.id())
+                                    .collect(Collectors.joining(", ")));
+        }
     }
 
     /// The SiLU-gated unit.

@@ -4,6 +4,7 @@ import dev.heddle.attention.Attention;
 import dev.heddle.core.catalog.Config;
 import dev.heddle.core.catalog.Schema;
 import dev.heddle.core.error.ConfigException;
+import dev.heddle.core.kernel.Activation;
 import dev.heddle.core.nn.RmsNorm;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.mlp.Glu;
@@ -22,6 +23,7 @@ import dev.heddle.positional.Rope;
 /// @param context longest sequence the model is meant for; rotary positions go on beyond it
 /// @param hidden width of the feed-forward layer
 /// @param bias true if linear layers have biases
+/// @param activation of the gate: [Activation#SILU] in Llama, [Activation#GELU_TANH] in Gemma
 /// @param eps of the norms
 /// @param ropeBase base of the rotary frequencies
 /// @param ropeLayout which columns of a head form a rotary pair
@@ -35,6 +37,7 @@ public record LlamaDecoder(
         int context,
         int hidden,
         boolean bias,
+        Activation activation,
         double eps,
         double ropeBase,
         RopeLayout ropeLayout,
@@ -67,18 +70,32 @@ public record LlamaDecoder(
 
     /// Llama 2 with 6,738,415,616 parameters.
     public static LlamaDecoder llama2() {
-        return new LlamaDecoder(32000, 4096, 32, 32, 32, 4096, 11008, false, EPS, BASE, RopeLayout.INTERLEAVED, false);
+        return new LlamaDecoder(
+                32000, 4096, 32, 32, 32, 4096, 11008, false, Activation.SILU, EPS, BASE, RopeLayout.INTERLEAVED, false);
     }
 
     /// Llama 3 with 8 billion parameters.
     public static LlamaDecoder llama3() {
         return new LlamaDecoder(
-                128256, 4096, 32, 8, 32, 8192, 14336, false, EPS, 500_000, RopeLayout.INTERLEAVED, false);
+                128256,
+                4096,
+                32,
+                8,
+                32,
+                8192,
+                14336,
+                false,
+                Activation.SILU,
+                EPS,
+                500_000,
+                RopeLayout.INTERLEAVED,
+                false);
     }
 
     /// A character model of the size of nanoGPT's for a CPU: 4 layers of width 128, context 64.
     public static LlamaDecoder tiny(int vocabulary) {
-        return new LlamaDecoder(vocabulary, 128, 4, 4, 4, 64, 344, false, EPS, BASE, RopeLayout.INTERLEAVED, true);
+        return new LlamaDecoder(
+                vocabulary, 128, 4, 4, 4, 64, 344, false, Activation.SILU, EPS, BASE, RopeLayout.INTERLEAVED, true);
     }
 
     static Schema.Builder schema() {
@@ -93,7 +110,7 @@ public record LlamaDecoder(
                 .optional("rms_eps", EPS, "eps of the norms")
                 .optional("rope_theta", BASE, "base of the rotary frequencies")
                 .optional("rope_layout", "half", "half (Hugging Face) or interleaved (Meta)")
-                .optional("activation", "silu", "silu")
+                .optional("activation", "silu", "of the gate: silu (Llama) or another that a gated unit has")
                 .optional("tied", false, "output matrix = token table")
                 .optional("max_seq_len", 2048, "longest sequence the model is meant for")
                 .optional("bias", false, "biases in linear layers");
@@ -105,7 +122,6 @@ public record LlamaDecoder(
     public static LlamaDecoder of(Config given) {
         Config config = schema().build().complete(ID, given);
         Choice.only(ID, config, "norm", "rms");
-        Choice.only(ID, config, "activation", "silu");
         int heads = config.integer("heads");
         return new LlamaDecoder(
                 config.integer("vocab_size"),
@@ -116,6 +132,7 @@ public record LlamaDecoder(
                 config.integer("max_seq_len"),
                 config.integer("ffn_dim"),
                 config.flag("bias"),
+                Activation.of(config.text("activation")),
                 config.number("rms_eps"),
                 config.number("rope_theta"),
                 RopeLayout.of(config.text("rope_layout")),
@@ -133,6 +150,7 @@ public record LlamaDecoder(
                         .with("kv_heads", keyValueHeads)
                         .with("depth", depth)
                         .with("ffn_dim", hidden)
+                        .with("activation", activation.id())
                         .with("rms_eps", eps)
                         .with("rope_theta", ropeBase)
                         .with("rope_layout", ropeLayout.id())
@@ -154,7 +172,7 @@ public record LlamaDecoder(
                         Attention.grouped(heads, keyValueHeads)
                                 .bias(bias)
                                 .position(ropeLayout == RopeLayout.HALF ? rope.halfSplit() : rope.interleaved()))
-                .feedForward(Glu.swiglu(hidden).bias(bias))
+                .feedForward(Glu.of(Glu.Kind.of(activation), hidden).bias(bias))
                 .norm(columns -> RmsNorm.of(columns, eps))
                 .tied(tied)
                 .build(seed);

@@ -74,7 +74,7 @@ public final class ModelCatalog implements CatalogProvider {
                 .example(
                         "{\"vocab_size\": 17, \"dim\": 16, \"heads\": 4, \"kv_heads\": 1, \"depth\": 3, \"ffn_dim\": 28, \"rope_layout\": \"interleaved\", \"tied\": true}")
                 .example(
-                        "{\"vocab_size\": 13, \"dim\": 12, \"heads\": 2, \"depth\": 1, \"ffn_dim\": 14, \"rms_eps\": 1e-6, \"bias\": true}")
+                        "{\"vocab_size\": 13, \"dim\": 12, \"heads\": 2, \"depth\": 1, \"ffn_dim\": 14, \"rms_eps\": 1e-6, \"bias\": true, \"activation\": \"gelu_tanh\"}")
                 .build();
     }
 

@@ -40,12 +40,18 @@ final class NormVariant {
                                         "placement", null, "pre, post, deepnorm, sandwich or subln: blocks with norms")
                                 .optional("eps", 1e-5, "added to the variance or mean square")
                                 .optional("affine", true, "a weight for each column")
-                                .optional("bias", false, "of a layer norm alone; blocks have no linear biases")
+                                .optional(
+                                        "bias",
+                                        null,
+                                        "of a layer norm alone, true by default; blocks have no linear biases")
                                 .optional("norm", "layer", "kind of the blocks' norms: layer, rms or rms_gemma")
                                 .optional("heads", 1, "of the blocks")
                                 .optional("hidden_dim", null, "of the blocks; 4·dim if absent")
                                 .optional("layers", 1, "number of blocks")
-                                .optional("alpha", 1.0, "weight of the residual, for deepnorm only")
+                                .optional(
+                                        "alpha",
+                                        null,
+                                        "weight of the residual, for deepnorm only; (2·layers)^(1/4) by default")
                                 .optional("activation", "gelu", "of the blocks")
                                 .optional("causal", true, "of the blocks"))
                 .factory(NormVariant::build)
@@ -78,7 +84,7 @@ final class NormVariant {
 
     private static Subject alone(Config config) {
         int width = config.integer("dim");
-        Norm norm = factory(config.text("kind"), config, config.flag("bias")).create(width);
+        Norm norm = factory(config.text("kind"), config, config.flag("bias", true)).create(width);
         long parameters = norm.parameterCount();
         return new NormSubject(
                 norm, width, new WeightNames(), norm::forward, length -> new Cost(parameters, 0, 0), null);
@@ -105,7 +111,8 @@ final class NormVariant {
         }
         // A layer norm of a block has its bias although the linear layers have none.
         Norm.Factory norm = factory(config.text("norm"), config, true);
-        Placement placement = Placement.of(config.text("placement"), config.number("alpha"));
+        Placement placement =
+                Placement.of(config.text("placement"), config.number("alpha", Placement.deepNormAlpha(layers)));
         boolean inner = placement instanceof Placement.SubLn;
         AttentionSpec attention =
                 Attention.multiHead(config.integer("heads")).pattern(causal ? Patterns.causal() : Patterns.full());

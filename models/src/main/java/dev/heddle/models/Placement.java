@@ -26,7 +26,12 @@ public sealed interface Placement extends Block.Factory {
 
     /// [#deepNorm(double)] with the constant for a decoder-only or encoder-only stack of `depth` layers, (2L)^¼.
     static Placement deepNormFor(int depth) {
-        return new DeepNorm(Math.pow(2.0 * depth, 0.25));
+        return new DeepNorm(deepNormAlpha(depth));
+    }
+
+    /// The constant of [#deepNormFor(int)].
+    static double deepNormAlpha(int depth) {
+        return Math.pow(2.0 * depth, 0.25);
     }
 
     /// The placement of a configuration's name.

@@ -9,11 +9,13 @@ import dev.heddle.core.catalog.StackPart;
 import dev.heddle.core.catalog.StackSizes;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.tensor.Seed;
+import dev.heddle.mlp.FeedForward;
 import dev.heddle.mlp.Glu;
 import dev.heddle.positional.EmbeddingPosition;
 import dev.heddle.positional.QueryKeyPosition;
 import dev.heddle.positional.ScorePosition;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -94,7 +96,8 @@ public record StackConfig(
 
     /// Builds the model.
     ///
-    /// @throws ConfigException if a variant is unknown or no choice of a stack, or a size makes no sense
+    /// @throws ConfigException if a variant is unknown or no choice of a stack, two are on one axis, or a size makes no
+    ///     sense
     public DecoderStack build(Seed seed) {
         Catalog catalog = Catalog.load();
         List<StackPart> parts = parts(catalog);
@@ -144,7 +147,26 @@ public record StackConfig(
     }
 
     private List<StackPart> parts(Catalog catalog) {
-        return variants.stream().map(id -> part(catalog, id)).toList();
+        Map<String, String> idByAxis = new LinkedHashMap<>();
+        List<StackPart> parts = new ArrayList<>();
+        for (String id : variants) {
+            StackPart part = part(catalog, id);
+            String before = idByAxis.put(axis(part), id);
+            if (before != null) {
+                throw new ConfigException(
+                        "variants: '" + before + "' and '" + id + "' are both the " + axis(part) + "; use one of them");
+            }
+            parts.add(part);
+        }
+        return parts;
+    }
+
+    private static String axis(StackPart part) {
+        return switch (part) {
+            case TokenMixer.Factory _ -> "mixer";
+            case FeedForward.Factory _ -> "feed-forward layer";
+            default -> isPosition(part) ? "position" : "block";
+        };
     }
 
     private StackPart part(Catalog catalog, String id) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.heddle.attention.Attention;
+import dev.heddle.core.kernel.Activation;
 import dev.heddle.core.ops.CrossEntropy;
 import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.Autograd;
@@ -36,7 +37,19 @@ class DecoderStackTest {
 
     private static final LlamaDecoder LLAMA =
             new LlamaDecoder(
-                    VOCABULARY, 24, 6, 2, 3, 64, 14, false, 1e-5, 10_000, LlamaDecoder.RopeLayout.INTERLEAVED, true);
+                    VOCABULARY,
+                    24,
+                    6,
+                    2,
+                    3,
+                    64,
+                    14,
+                    false,
+                    Activation.SILU,
+                    1e-5,
+                    10_000,
+                    LlamaDecoder.RopeLayout.INTERLEAVED,
+                    true);
 
     static Stream<Placement> placements() {
         return Stream.of(Placement.PRE, Placement.POST, Placement.SANDWICH, Placement.SUBLN, Placement.deepNormFor(2));
@@ -144,7 +157,19 @@ class DecoderStackTest {
     void asManyKeyValueHeadsAsHeadsIsMultiHeadAttention() {
         var grouped =
                 new LlamaDecoder(
-                        VOCABULARY, 24, 6, 6, 2, 64, 14, false, 1e-5, 10_000, LlamaDecoder.RopeLayout.HALF, false);
+                        VOCABULARY,
+                        24,
+                        6,
+                        6,
+                        2,
+                        64,
+                        14,
+                        false,
+                        Activation.SILU,
+                        1e-5,
+                        10_000,
+                        LlamaDecoder.RopeLayout.HALF,
+                        false);
         DecoderStack multiHead =
                 DecoderStack.builder()
                         .vocabulary(VOCABULARY)
@@ -171,6 +196,7 @@ class DecoderStackTest {
                                 64,
                                 14,
                                 false,
+                                Activation.SILU,
                                 1e-5,
                                 10_000,
                                 LlamaDecoder.RopeLayout.HALF,
@@ -255,6 +281,7 @@ class DecoderStackTest {
                                 64,
                                 14,
                                 false,
+                                Activation.SILU,
                                 1e-5,
                                 10_000,
                                 LlamaDecoder.RopeLayout.INTERLEAVED,

@@ -1,8 +1,12 @@
 package dev.heddle.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.heddle.core.error.ConfigException;
+import dev.heddle.core.kernel.Activation;
 import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Tensor;
 
 import org.junit.jupiter.api.Test;
 
@@ -24,6 +28,22 @@ class PresetTest {
         assertThat(gpt.build(Seed.of(1)).parameterCount()).isEqualTo(gpt.parameters());
         var llama = LlamaDecoder.tiny(65);
         assertThat(llama.build(Seed.of(1)).parameterCount()).isEqualTo(llama.parameters());
+    }
+
+    @Test
+    void aLlamaGateTakesTheActivationOfAnyGatedUnit() {
+        var config = LlamaDecoder.tiny(5).recipe().config();
+        LlamaDecoder gemma = LlamaDecoder.of(config.with("activation", "gelu_tanh"));
+        assertThat(gemma.activation()).isEqualTo(Activation.GELU_TANH);
+        assertThat(LlamaDecoder.of(gemma.recipe().config())).isEqualTo(gemma);
+        Tensor tokens = Tensor.of(new int[] {1, 2, 3}, 1, 3);
+        assertThat(gemma.build(Seed.of(1)).forward(tokens).toDoubles())
+                .isNotEqualTo(LlamaDecoder.tiny(5).build(Seed.of(1)).forward(tokens).toDoubles());
+        LlamaDecoder squared = LlamaDecoder.of(config.with("activation", "relu2"));
+        assertThatThrownBy(() -> squared.build(Seed.of(1)))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("'relu2'")
+                .hasMessageContaining("silu");
     }
 
     @Test

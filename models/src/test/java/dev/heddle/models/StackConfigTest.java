@@ -68,6 +68,19 @@ class StackConfigTest {
         return Tensor.of(ids, 1, ids.length);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "mqa, local, mixer",
+        "mlp, glu, feed-forward layer",
+        "learned, alibi, position",
+        "rope, rope, position"
+    })
+    void twoChoicesOnOneAxisAreRefused(String one, String other, String axis) {
+        assertThatThrownBy(() -> stack(one, other).build(Seed.of(1)))
+                .isInstanceOf(ConfigException.class)
+                .hasMessage("variants: '" + one + "' and '" + other + "' are both the " + axis + "; use one of them");
+    }
+
     @Test
     void whatCannotRotateSaysSo() {
         assertThatThrownBy(() -> stack("t-dmca", "rope").build(Seed.of(1)))

@@ -46,7 +46,7 @@ final class AdditiveSubject implements Subject {
         Map<String, Tensor> outputs = new LinkedHashMap<>();
         outputs.put("y", encoding.apply(x, positions));
         if (encoding instanceof Sinusoidal sinusoids) {
-            outputs.put("table", sinusoids.rows(positions, x.dtype()));
+            outputs.put("table", Positions.inAxesOfInput(inputs, sinusoids.rows(positions, x.dtype())));
         }
         return outputs;
     }

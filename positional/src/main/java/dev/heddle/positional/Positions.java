@@ -2,6 +2,7 @@ package dev.heddle.positional;
 
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
+import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Tensor;
 
@@ -50,6 +51,14 @@ public final class Positions {
     static Positions input(Map<String, Tensor> inputs, int offset, int tokens) {
         Tensor given = inputs.get("positions");
         return given == null ? range(offset, tokens) : of(given);
+    }
+
+    /// One row for each position, `[count, C]`, in the axes of the input `positions`: `[B, N, C]` where that is `[B, N]`.
+    static Tensor inAxesOfInput(Map<String, Tensor> inputs, Tensor rows) {
+        Tensor given = inputs.get("positions");
+        return given == null || given.rank() != 2
+                ? rows
+                : Layout.reshape(rows, given.dim(0), given.dim(1), rows.dim(1));
     }
 
     /// The positions of a padded batch: every token counts those before it that are not padding, so that a sequence

@@ -26,6 +26,12 @@ public final class Rope extends QueryKeyPosition {
     private final PositionTable sines;
 
     private Rope(Spec spec, int headWidth) {
+        if (spec.rotaryWidth.isEmpty() && headWidth % 2 != 0) {
+            throw new ConfigException(
+                    "rope: columns rotate in pairs, heads of width "
+                            + headWidth
+                            + " leave one over; use an even head width, or rotate fewer columns (rotary_dim)");
+        }
         int rotary = spec.rotaryWidth.orElse(headWidth);
         if (rotary > headWidth || rotary % 2 != 0) {
             throw new ConfigException(

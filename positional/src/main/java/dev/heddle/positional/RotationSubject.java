@@ -42,8 +42,8 @@ final class RotationSubject implements Subject {
         outputs.put("y", Layout.permute(rotated, 0, 2, 1, 3));
         double[] frequencies = rope.frequencies();
         outputs.put("inv_freq", Tensor.of(frequencies, frequencies.length).cast(x.dtype()));
-        outputs.put("cos", rope.cosines(positions, x.dtype()));
-        outputs.put("sin", rope.sines(positions, x.dtype()));
+        outputs.put("cos", Positions.inAxesOfInput(inputs, rope.cosines(positions, x.dtype())));
+        outputs.put("sin", Positions.inAxesOfInput(inputs, rope.sines(positions, x.dtype())));
         outputs.put("attention_factor", Tensor.full(x.dtype(), Shape.of(1), rope.attentionFactor()));
         return outputs;
     }

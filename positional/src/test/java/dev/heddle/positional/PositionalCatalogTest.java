@@ -14,6 +14,7 @@ import dev.heddle.core.ops.Gather;
 import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
+import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 
 import org.junit.jupiter.api.Test;
@@ -71,6 +72,19 @@ class PositionalCatalogTest {
         assertThat(Tensors.difference(Layout.slice(run(nope, permuted).get("y"), 2, 4, 6), expected)).isLessThan(1e-13);
     }
 
+    @Test
+    void tablesHaveTheAxesOfThePositionsTheyAreFor() {
+        Tensor positions = Tensor.of(new int[] {0, 7, 3, 9, 2, 2}, 2, 3);
+        Subject rope = build("rope", "{\"head_dim\": 10, \"style\": \"half_split\"}");
+        Tensor heads = rope.sampleInputs(2, 3, DType.F64, Seed.of(1)).get("x");
+        assertThat(run(rope, Map.of("x", heads, "positions", positions)).get("cos").shape())
+                .isEqualTo(Shape.of(2, 3, 5));
+        Subject sinusoids = build("sinusoidal", "{\"dim\": 4}");
+        Tensor x = sinusoids.sampleInputs(2, 3, DType.F64, Seed.of(1)).get("x");
+        assertThat(run(sinusoids, Map.of("x", x, "positions", positions)).get("table").shape())
+                .isEqualTo(Shape.of(2, 3, 4));
+    }
+
     // Reorders axis 2 of [1, H, N, D].
     private static Tensor permuted(Tensor x, int[] order) {
         Tensor tokens = Layout.reshape(Layout.permute(x, 2, 0, 1, 3), order.length, -1);
@@ -117,7 +131,7 @@ class PositionalCatalogTest {
                     sinusoidal | {"dim": 4, "offset": -2}                           | offset
                     rope       | {"head_dim": 8}                                    | style
                     rope       | {"head_dim": 8, "style": "neox"}                   | half_split
-                    rope       | {"head_dim": 7, "style": "half_split"}             | use an even number up to 6
+                    rope       | {"head_dim": 7, "style": "half_split"}             | use an even head width
                     rope       | {"head_dim": 0, "style": "half_split"}             | head_dim
                     rope       | {"head_dim": 8, "style": "half_split", "rotary_dim": 3}  | rotary_dim
                     rope       | {"head_dim": 8, "style": "half_split", "rotary_dim": -2} | rotary_dim

@@ -10,6 +10,7 @@ import dev.heddle.lab.corpus.Corpus;
 import dev.heddle.lab.corpus.TokenSplit;
 import dev.heddle.lab.environment.Progress;
 import dev.heddle.lab.training.History;
+import dev.heddle.lab.training.ModelSizes;
 import dev.heddle.lab.training.Trainer;
 import dev.heddle.lab.training.TrainingListener;
 import dev.heddle.lab.training.TrainingSettings;
@@ -41,12 +42,13 @@ public final class Comparison {
     /// @param settings of the training
     public record Options(
             List<String> variants, int width, int depth, int heads, int hidden, TrainingSettings settings) {
-        /// @throws ConfigException if there are no variants
+        /// @throws ConfigException if there are no variants, or a size is less than 1 or more than the machine can hold
         public Options {
             variants = variants.stream().distinct().toList();
             if (variants.isEmpty()) {
                 throw new ConfigException("variants: none were given; name some, or leave the option out");
             }
+            new ModelSizes(width, depth, heads).requireMemory(settings);
         }
 
         Config toConfig() {

@@ -14,7 +14,7 @@ import java.util.stream.Collectors;
 record Contender(String name, List<Variant> variants, String summary) {
     /// @throws dev.heddle.core.error.ConfigException if a variant is not known
     static Contender of(String name, Catalog catalog) {
-        List<Variant> variants = List.of(name.split("\\+")).stream().map(catalog::variant).toList();
+        List<Variant> variants = List.of(name.split("\\+", -1)).stream().map(catalog::variant).toList();
         return new Contender(name, variants, variants.stream().map(Variant::summary).collect(Collectors.joining("; ")));
     }
 

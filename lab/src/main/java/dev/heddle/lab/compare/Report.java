@@ -40,11 +40,11 @@ public record Report(Provenance provenance, List<VariantResult> results) {
             throw new HeddleException(directory + ": cannot be made (" + e + "); choose another folder", e);
         }
         List<Chart> charts = Charts.of(results);
+        write(directory.resolve("results.json"), json());
+        write(directory.resolve("report.html"), HtmlReport.of(this, charts));
         for (Chart chart : charts) {
             AtomicFile.write(directory.resolve(chart.id() + ".png"), new PngChart(chart, provenance)::writeTo);
         }
-        write(directory.resolve("results.json"), json());
-        write(directory.resolve("report.html"), HtmlReport.of(this, charts));
     }
 
     /// Everything as one JSON object: `provenance` and `results`.

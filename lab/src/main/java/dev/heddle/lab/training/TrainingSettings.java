@@ -37,8 +37,8 @@ public record TrainingSettings(
         atLeast(1, "batch", batch);
         atLeast(1, "steps", steps);
         atLeast(0, "warmup", warmup);
-        atLeast(1, "evaluate-every", evaluateEvery);
-        atLeast(0, "evaluation-windows", evaluationWindows);
+        atLeast(1, "eval-every", evaluateEvery);
+        atLeast(0, "eval-windows", evaluationWindows);
         atLeast(1, "checkpoint-every", checkpointEvery);
         if (!(clip > 0)) {
             throw new ConfigException("clip: found " + clip + "; use a number above 0");
@@ -49,7 +49,7 @@ public record TrainingSettings(
         LearningRate.warmupCosine(learningRate, minimumRate, warmup, steps);
     }
 
-    private static void atLeast(int least, String name, int value) {
+    static void atLeast(int least, String name, int value) {
         if (value < least) {
             throw new ConfigException(name + ": found " + value + "; use " + least + " or more");
         }

@@ -1,6 +1,7 @@
 package dev.heddle.models.checkpoint;
 
 import dev.heddle.core.error.FileFormatException;
+import dev.heddle.core.kernel.Activation;
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
@@ -108,6 +109,7 @@ public final class Llama2cCheckpoint {
                 sizes[6],
                 sizes[1],
                 false,
+                Activation.SILU,
                 EPS,
                 ROPE_BASE,
                 LlamaDecoder.RopeLayout.INTERLEAVED,
