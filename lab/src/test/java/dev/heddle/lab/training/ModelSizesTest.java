@@ -12,7 +12,7 @@ class ModelSizesTest {
 
     @Test
     void whatTheMachineCannotHoldIsRefusedAndWhatItCanIsNot() {
-        var settings = TrainingSettings.standard(64, 12, 10, 1);
+        var settings = new TrainingSettings(64, 12, 10, 1e-3, 1e-4, 2, 0.1, 1, 5, 0, 5, 1);
         assertThatCode(() -> new ModelSizes(128, 4, 4).require(settings, GIB)).doesNotThrowAnyException();
         // 8 · 16 bytes · 2048² · 16 are 8 GiB, and 16 bytes · 768 tokens · 2048 · 16 are 0.375.
         assertThatCode(() -> new ModelSizes(2048, 16, 4).require(settings, 8.376 * GIB)).doesNotThrowAnyException();
