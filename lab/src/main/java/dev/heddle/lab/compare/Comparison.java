@@ -26,6 +26,11 @@ import java.util.Map;
 public final class Comparison {
     private static final int LARGEST_ALPHABET = 256;
 
+    /// Seconds before speeds are measured: a share of the training's, and no more than the JVM's compiler takes.
+    private static final double WARM_UP_SHARE = 0.2;
+
+    private static final double LONGEST_WARM_UP = 4;
+
     private final Options options;
     private final Corpus corpus;
     private final CharacterTokenizer tokenizer;
@@ -129,7 +134,8 @@ public final class Comparison {
             History history = trainer.run();
             long peak = scope.peakBytes();
             double loss = history.evaluations().getLast().loss();
-            SpeedTest speed = new SpeedTest(model, tokens.validation());
+            double warmUp = Math.min(WARM_UP_SHARE * history.trainingSeconds(), LONGEST_WARM_UP);
+            SpeedTest speed = new SpeedTest(model, tokens.validation(), warmUp);
             int context = options.settings().context();
             List<LengthPoint> lengths = speed.atLengths(SpeedTest.lengthsWith(context));
             LengthPoint trained = lengths.stream().filter(p -> p.context() == context).findFirst().orElseThrow();

@@ -23,11 +23,14 @@ final class SpeedTest {
 
     private final DecoderStack model;
     private final int[] text;
+    private final double warmUpSeconds;
 
     /// @param text tokens to read; repeated where they are too few
-    SpeedTest(DecoderStack model, int[] text) {
+    /// @param warmUpSeconds how long to read and generate before anything is measured
+    SpeedTest(DecoderStack model, int[] text, double warmUpSeconds) {
         this.model = model;
         this.text = text;
+        this.warmUpSeconds = warmUpSeconds;
     }
 
     /// The standard lengths and the one that the model was trained with.
@@ -49,9 +52,10 @@ final class SpeedTest {
         return points;
     }
 
-    // Training has not compiled the code that decodes.
+    // Training has not compiled the code that decodes, and the first of several models would pay for all.
     private void warmUp(int length) {
-        for (int i = 0; i < WARM_UPS; i++) {
+        long end = System.nanoTime() + (long) (1e9 * warmUpSeconds);
+        for (int i = 0; i < WARM_UPS || System.nanoTime() < end; i++) {
             try (Scope _ = Scope.open()) {
                 Autograd.inference(() -> at(length));
             }
