@@ -18,6 +18,7 @@ import dev.heddle.models.DecoderStack;
 import dev.heddle.models.StackConfig;
 import dev.heddle.models.tokenizer.CharacterTokenizer;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,10 +27,11 @@ import java.util.Map;
 public final class Comparison {
     private static final int LARGEST_ALPHABET = 256;
 
-    /// Seconds before speeds are measured: a share of the training's, and no more than the JVM's compiler takes.
-    private static final double WARM_UP_SHARE = 0.2;
+    /// Seconds of reading and generating before speeds are measured, never more than the training took.
+    private static final double WARM_UP = 3;
 
-    private static final double LONGEST_WARM_UP = 4;
+    /// As many for the first model, which meets the code of all that follow before the JVM has compiled it.
+    private static final double FIRST_WARM_UP = 12;
 
     private final Options options;
     private final Corpus corpus;
@@ -113,20 +115,21 @@ public final class Comparison {
     public Report run(boolean quiet) {
         Provenance provenance = Provenance.now(corpus, options.toConfig());
         Map<String, VariantResult> byStack = new LinkedHashMap<>();
-        List<VariantResult> results =
-                contenders.stream()
-                        .map(
-                                contender ->
-                                        byStack.computeIfAbsent(
-                                                        String.join(" · ", stack(contender).choices().values()),
-                                                        stack -> measure(contender, stack, quiet))
-                                                .named(contender.name(), contender.summary()))
-                        .toList();
+        List<VariantResult> results = new ArrayList<>();
+        for (Contender contender : contenders) {
+            String stack = String.join(" · ", stack(contender).choices().values());
+            VariantResult result = byStack.get(stack);
+            if (result == null) {
+                result = measure(contender, stack, byStack.isEmpty() ? FIRST_WARM_UP : WARM_UP, quiet);
+                byStack.put(stack, result);
+            }
+            results.add(result.named(contender.name(), contender.summary()));
+        }
         return new Report(provenance, results);
     }
 
     // Everything of a variant lives in one scope, so that none pays for the memory of another.
-    private VariantResult measure(Contender contender, String stack, boolean quiet) {
+    private VariantResult measure(Contender contender, String stack, double warmUp, boolean quiet) {
         try (Scope scope = Scope.open();
                 Progress progress = Progress.of(contender.name(), options.settings().steps(), quiet)) {
             DecoderStack model = build(contender);
@@ -134,8 +137,7 @@ public final class Comparison {
             History history = trainer.run();
             long peak = scope.peakBytes();
             double loss = history.evaluations().getLast().loss();
-            double warmUp = Math.min(WARM_UP_SHARE * history.trainingSeconds(), LONGEST_WARM_UP);
-            SpeedTest speed = new SpeedTest(model, tokens.validation(), warmUp);
+            SpeedTest speed = new SpeedTest(model, tokens.validation(), Math.min(warmUp, history.trainingSeconds()));
             int context = options.settings().context();
             List<LengthPoint> lengths = speed.atLengths(SpeedTest.lengthsWith(context));
             LengthPoint trained = lengths.stream().filter(p -> p.context() == context).findFirst().orElseThrow();
