@@ -74,10 +74,7 @@ public interface MixerSubject extends Subject {
 
     @Override
     default Form form(String mode) {
-        return switch (mode) {
-            case "decode", "recurrent" -> Form.RECURRENT;
-            default -> Form.PARALLEL;
-        };
+        return Form.ofMode(mode);
     }
 
     /// @throws InputException if a form that carries a state is given more than it takes

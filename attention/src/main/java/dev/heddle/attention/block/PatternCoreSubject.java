@@ -33,8 +33,8 @@ import java.util.Map;
 /// `key_mask` `[B, N]` and `rpe` `[H, N, N]`; outputs `y` `[B, H, N, Dh]` and, when asked for, `mask` `[H, N, N]`, `pairs`
 /// `[H]` and, of a pattern made of blocks, `block_layout` `[H, nb, nb]`.
 ///
-/// Where all heads have one pattern, `mask` is `[N, N]`, `block_layout` `[nb, nb]` and `pairs` `[1]`; where pairs depend on the sequence they are
-/// `[B, H]`.
+/// Where all heads have one pattern, `mask` is `[N, N]`, `block_layout` `[nb, nb]` and `pairs` `[1]`; where pairs depend
+/// on the sequence they are `[B, H]`.
 public final class PatternCoreSubject implements PatternSubject {
     private final int heads;
     private final int width;
@@ -72,10 +72,7 @@ public final class PatternCoreSubject implements PatternSubject {
 
     @Override
     public Form form(String mode) {
-        return switch (mode) {
-            case "decode", "recurrent" -> Form.RECURRENT;
-            default -> Form.PARALLEL;
-        };
+        return Form.ofMode(mode);
     }
 
     @Override

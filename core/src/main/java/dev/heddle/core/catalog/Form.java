@@ -13,6 +13,14 @@ public sealed interface Form {
         return new Chunkwise(size);
     }
 
+    /// The form that a golden file of this mode is about, for what can also be fed token by token.
+    static Form ofMode(String mode) {
+        return switch (mode) {
+            case "decode", "recurrent" -> RECURRENT;
+            default -> PARALLEL;
+        };
+    }
+
     /// See [#PARALLEL].
     record Parallel() implements Form {}
 
