@@ -35,21 +35,24 @@ class DecoderStackTest {
     private static final int VOCABULARY = 13;
     private static final int LENGTH = 11;
 
-    private static final LlamaDecoder LLAMA =
-            new LlamaDecoder(
-                    VOCABULARY,
-                    24,
-                    6,
-                    2,
-                    3,
-                    64,
-                    14,
-                    false,
-                    Activation.SILU,
-                    1e-5,
-                    10_000,
-                    LlamaDecoder.RopeLayout.INTERLEAVED,
-                    true);
+    private static final LlamaDecoder LLAMA = llama(true);
+
+    private static LlamaDecoder llama(boolean tied) {
+        return new LlamaDecoder(
+                VOCABULARY,
+                24,
+                6,
+                2,
+                3,
+                64,
+                14,
+                false,
+                Activation.SILU,
+                1e-5,
+                10_000,
+                LlamaDecoder.RopeLayout.INTERLEAVED,
+                tied);
+    }
 
     static Stream<Placement> placements() {
         return Stream.of(Placement.PRE, Placement.POST, Placement.SANDWICH, Placement.SUBLN, Placement.deepNormFor(2));
@@ -271,22 +274,7 @@ class DecoderStackTest {
     @Test
     void gradientOfATiedMatrixIsTheSumOfBothUses() {
         DecoderStack tied = wide(LLAMA.build(Seed.of(1)));
-        DecoderStack untied =
-                new LlamaDecoder(
-                                VOCABULARY,
-                                24,
-                                6,
-                                2,
-                                3,
-                                64,
-                                14,
-                                false,
-                                Activation.SILU,
-                                1e-5,
-                                10_000,
-                                LlamaDecoder.RopeLayout.INTERLEAVED,
-                                false)
-                        .build(Seed.of(1));
+        DecoderStack untied = llama(false).build(Seed.of(1));
         untied.convert(DType.F64);
         Map<String, Tensor> weights = new HashMap<>();
         tied.parameters().forEach((name, parameter) -> weights.put(name, parameter.value()));

@@ -10,6 +10,7 @@ import dev.heddle.attention.pattern.BlockLayout;
 import dev.heddle.attention.pattern.DilatedSegments;
 import dev.heddle.attention.pattern.LeadingTokens;
 import dev.heddle.attention.pattern.Patterns;
+import dev.heddle.attention.pattern.RandomPatterns;
 import dev.heddle.attention.pattern.Window;
 import dev.heddle.core.kernel.WorkMeter;
 import dev.heddle.core.nn.Initialiser;
@@ -29,7 +30,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /// Composed attention under patterns drawn and joined at random, over random sizes: fused against written out, forward
 /// and backward; decoding against the whole; and the work that is reported.
@@ -37,6 +37,7 @@ class ComposedPatternTest {
     private static final int LONGEST = 210;
     private static final int HEADS = 4;
     private static final int BLOCKS = 9;
+    private static final RandomPatterns PATTERNS = new RandomPatterns(ComposedPatternTest::simple, true);
 
     static IntStream seeds() {
         return IntStream.range(0, 40);
@@ -44,20 +45,6 @@ class ComposedPatternTest {
 
     private static RandomGenerator random(int seed) {
         return Seed.of(seed).split("patterns").generator();
-    }
-
-    private static AttentionPattern pattern(RandomGenerator random, int depth) {
-        if (depth == 0 || random.nextInt(3) == 0) {
-            return simple(random);
-        }
-        AttentionPattern first = pattern(random, depth - 1);
-        AttentionPattern second = pattern(random, depth - 1);
-        return switch (random.nextInt(4)) {
-            case 0 -> first.and(second);
-            case 1 -> first.and(second.not());
-            case 2 -> Patterns.perHead(first, first);
-            default -> first.or(second);
-        };
     }
 
     private static AttentionPattern simple(RandomGenerator random) {
@@ -81,21 +68,14 @@ class ComposedPatternTest {
     }
 
     private static AttentionPattern blocks(RandomGenerator random) {
-        BitSet[] rows = Stream.generate(() -> row(random)).limit(BLOCKS).toArray(BitSet[]::new);
-        return BlockLayout.of(1 + LONGEST / BLOCKS, List.<BitSet[]>of(rows));
-    }
-
-    private static BitSet row(RandomGenerator random) {
-        BitSet row = new BitSet();
-        IntStream.range(0, BLOCKS).filter(column -> random.nextInt(3) == 0).forEach(row::set);
-        return row;
+        return BlockLayout.of(1 + LONGEST / BLOCKS, List.<BitSet[]>of(RandomPatterns.layout(random, BLOCKS)));
     }
 
     @ParameterizedTest(name = "seed {0}")
     @MethodSource("seeds")
     void fusedEqualsWrittenOut(int seed) {
         RandomGenerator random = random(seed);
-        AttentionPattern pattern = pattern(random, 2);
+        AttentionPattern pattern = PATTERNS.draw(random, 2);
         int keys = random.nextInt(1, LONGEST);
         int queries = random.nextBoolean() ? keys : random.nextInt(1, keys + 1);
         ComposedCase one = new ComposedCase(Seed.of(seed), 2, queries, keys, HEADS, 5, 2, pattern, "srg", "qk", "01");
@@ -124,7 +104,7 @@ class ComposedPatternTest {
     @MethodSource("seeds")
     void decodeEqualsFull(int seed) {
         RandomGenerator random = random(seed);
-        ComposedAttention layer = layer(pattern(random, 2).and(Patterns.causal()), DType.F64);
+        ComposedAttention layer = layer(PATTERNS.draw(random, 2).and(Patterns.causal()), DType.F64);
         Tensor x = tokens(random.nextInt(70, 140), DType.F64);
         assertThat(layer.isRecurrent()).isTrue();
         for (int chunk : new int[] {1, 69}) {
@@ -138,7 +118,7 @@ class ComposedPatternTest {
     @MethodSource("seeds")
     void workIsThatOfThePatternAndItsPadding(int seed) {
         RandomGenerator random = random(seed);
-        ComposedAttention layer = layer(pattern(random, 2), DType.F32);
+        ComposedAttention layer = layer(PATTERNS.draw(random, 2), DType.F32);
         int length = random.nextInt(1, LONGEST);
         Tensor x = tokens(length, DType.F32);
         long found = WorkMeter.measure(() -> Autograd.inference(() -> layer.forward(x)));

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.heddle.attention.Attention;
+import dev.heddle.attention.Decoding;
 import dev.heddle.attention.DenseOracle;
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.RecentTokens;
@@ -334,18 +335,19 @@ class DilatedAttentionTest {
         Tensor full = layer.forward(x);
         int longest = spec.segments().stream().mapToInt(w -> w).max().orElseThrow();
         for (int chunk : new int[] {1, 5, 19, length}) {
-            MixerState state = layer.start(B, 1, DType.F64);
-            for (int from = 0; from < length; from += chunk) {
-                int to = Math.min(length, from + chunk);
-                Step step = layer.advance(Layout.slice(x, 1, from, to), state);
-                assertThat(difference(step.y(), Layout.slice(full, 1, from, to))).isLessThan(EXACT);
-                state = step.state();
-                assertThat(state.length()).isEqualTo(to);
-                assertThat(state.elements())
-                        .isEqualTo(B * layer.stateElements(to))
-                        .isEqualTo(2L * B * D * held(spec, to));
-                assertThat(held(spec, to)).isLessThan(longest);
-            }
+            Decoding.requireForward(
+                    layer,
+                    layer.start(B, 1, DType.F64),
+                    x,
+                    full,
+                    chunk,
+                    EXACT,
+                    (state, tokens) -> {
+                        assertThat(state.elements())
+                                .isEqualTo(B * layer.stateElements(tokens))
+                                .isEqualTo(2L * B * D * held(spec, tokens));
+                        assertThat(held(spec, tokens)).isLessThan(longest);
+                    });
         }
     }
 

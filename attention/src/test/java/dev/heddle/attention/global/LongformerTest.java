@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.heddle.attention.Attention;
 import dev.heddle.attention.AttentionSpec;
+import dev.heddle.attention.Decoding;
 import dev.heddle.attention.DenseOracle;
 import dev.heddle.attention.MixerState;
 import dev.heddle.attention.TokenMixer.Step;
@@ -315,16 +316,18 @@ class LongformerTest {
         Tensor full = layer.forward(x);
         int held = spec.window() * spec.dilation().stream().mapToInt(d -> d).max().orElseThrow() + 1;
         for (int chunk : new int[] {1, 6, length}) {
-            MixerState state = layer.start(B, 1, DType.F64);
-            for (int from = 0; from < length; from += chunk) {
-                int to = Math.min(length, from + chunk);
-                Step step = layer.advance(Layout.slice(x, 1, from, to), state);
-                assertThat(difference(step.y(), Layout.slice(full, 1, from, to))).isLessThan(EXACT);
-                state = step.state();
-                assertThat(state.elements())
-                        .isEqualTo(B * layer.stateElements(to))
-                        .isEqualTo(2L * B * D * Math.min(to, held));
-            }
+            MixerState state =
+                    Decoding.requireForward(
+                            layer,
+                            layer.start(B, 1, DType.F64),
+                            x,
+                            full,
+                            chunk,
+                            EXACT,
+                            (holds, tokens) ->
+                                    assertThat(holds.elements())
+                                            .isEqualTo(B * layer.stateElements(tokens))
+                                            .isEqualTo(2L * B * D * Math.min(tokens, held)));
             assertThat(layer.advance(Layout.slice(x, 1, 0, 0), state).state()).isSameAs(state);
         }
     }
@@ -343,14 +346,8 @@ class LongformerTest {
         Tensor full = layer.forward(x, global, null);
         assertThat(difference(full, layer.forward(x))).isGreaterThan(0.01);
         for (int chunk : new int[] {1, 6, length}) {
-            MixerState state = layer.start(global, 1, DType.F64);
-            for (int from = 0; from < length; from += chunk) {
-                int to = Math.min(length, from + chunk);
-                Step step = layer.advance(Layout.slice(x, 1, from, to), state);
-                assertThat(difference(step.y(), Layout.slice(full, 1, from, to))).isLessThan(EXACT);
-                state = step.state();
-                assertThat(state.length()).isEqualTo(to);
-            }
+            MixerState start = layer.start(global, 1, DType.F64);
+            MixerState state = Decoding.requireForward(layer, start, x, full, chunk, EXACT, (_, _) -> {});
             assertThat(layer.advance(Layout.slice(x, 1, 0, 0), state).state()).isSameAs(state);
         }
     }

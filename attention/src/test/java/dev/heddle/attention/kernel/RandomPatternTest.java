@@ -4,6 +4,7 @@ import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.attention.pattern.BlockLayout;
 import dev.heddle.attention.pattern.DilatedSegments;
 import dev.heddle.attention.pattern.Patterns;
+import dev.heddle.attention.pattern.RandomPatterns;
 import dev.heddle.attention.pattern.Window;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
@@ -24,6 +25,7 @@ class RandomPatternTest {
     private static final int LONGEST = 150;
     private static final int HEADS = 4;
     private static final int BLOCKS = 12;
+    private static final RandomPatterns PATTERNS = new RandomPatterns(RandomPatternTest::simple, false);
 
     static IntStream seeds() {
         return IntStream.range(0, CASES);
@@ -33,7 +35,7 @@ class RandomPatternTest {
     @MethodSource("seeds")
     void tiledEqualsReference(int seed) {
         RandomGenerator random = Seed.of(seed).split("patterns").generator();
-        AttentionPattern pattern = pattern(random, 2);
+        AttentionPattern pattern = PATTERNS.draw(random, 2);
         int keys = random.nextInt(1, LONGEST);
         int queries = random.nextBoolean() ? keys : random.nextInt(1, LONGEST);
         int groups = random.nextBoolean() ? HEADS : HEADS / 2;
@@ -45,20 +47,6 @@ class RandomPatternTest {
             default -> {}
         }
         AttentionCase.assertClose(one.run(DType.F32, pattern), one.run(DType.F64, pattern), 2e-5, 1e-4);
-    }
-
-    private static AttentionPattern pattern(RandomGenerator random, int depth) {
-        if (depth == 0 || random.nextInt(4) == 0) {
-            return simple(random);
-        }
-        AttentionPattern first = pattern(random, depth - 1);
-        AttentionPattern second = pattern(random, depth - 1);
-        return switch (random.nextInt(4)) {
-            case 0 -> first.and(second);
-            case 1 -> first.and(second.not());
-            case 2 -> Patterns.perHead(first, second);
-            default -> first.or(second);
-        };
     }
 
     private static AttentionPattern simple(RandomGenerator random) {
@@ -78,16 +66,7 @@ class RandomPatternTest {
     }
 
     private static AttentionPattern blocks(RandomGenerator random) {
-        List<BitSet[]> layout =
-                Stream.generate(() -> Stream.generate(() -> row(random)).limit(BLOCKS).toArray(BitSet[]::new))
-                        .limit(HEADS)
-                        .toList();
+        List<BitSet[]> layout = Stream.generate(() -> RandomPatterns.layout(random, BLOCKS)).limit(HEADS).toList();
         return BlockLayout.of(1 + LONGEST / BLOCKS, layout);
-    }
-
-    private static BitSet row(RandomGenerator random) {
-        BitSet row = new BitSet();
-        IntStream.range(0, BLOCKS).filter(column -> random.nextInt(3) == 0).forEach(row::set);
-        return row;
     }
 }
