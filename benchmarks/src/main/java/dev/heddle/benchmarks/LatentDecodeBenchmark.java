@@ -23,8 +23,9 @@ import org.openjdk.jmh.annotations.State;
 
 import java.util.concurrent.TimeUnit;
 
-/// The next tokens of one sequence behind 4096 to 4159 cached ones, through one layer of DeepSeek-V2-Lite's widths (2048 wide, 16
-/// heads, 576 numbers a token in the cache): queries absorbed into the latents, against keys and values formed from them.
+/// The next tokens of one sequence behind 4096 to 4159 cached ones, through one layer of DeepSeek-V2-Lite's widths (2048
+/// wide, 16 heads, 576 numbers a token in the cache): queries absorbed into the latents, against keys and values formed
+/// from them.
 @State(org.openjdk.jmh.annotations.Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)

@@ -65,8 +65,8 @@ final class TileProducts {
         }
     }
 
-    /// As [#multiply], for any `A[r, p]` at `a0 + r·aRow + p·aStep`, but a zero of `A` leaves `C` alone whatever `B` holds: for tiles with NaN or infinity in masked
-    /// places, where `0·NaN` would spread.
+    /// As [#multiply], for any `A[r, p]` at `a0 + r·aRow + p·aStep`, but a zero of `A` leaves `C` alone whatever `B`
+    /// holds: for tiles with NaN or infinity in masked places, where `0·NaN` would spread.
     static void multiplySkippingZeros(
             float[] a,
             int a0,

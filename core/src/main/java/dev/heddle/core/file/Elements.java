@@ -15,8 +15,8 @@ import java.util.List;
 
 /// The elements of one stored tensor, converted into a destination in the machine's own byte order.
 ///
-/// Floating types convert to f32 and f64, integers to i32 and i64, booleans to booleans; anything else is refused, since a mask
-/// read as weights is a mistake. Widening is exact, NaN and infinities included; f64 to f32 rounds to nearest even.
+/// Floating types convert to f32 and f64, integers to i32 and i64, booleans to booleans; anything else is refused, since
+/// a mask read as weights is a mistake. Widening is exact, NaN and infinities included; f64 to f32 rounds to nearest even.
 record Elements(Source source, StoredTensor tensor) {
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
