@@ -30,6 +30,7 @@ final class ClusteredSubject implements Subject {
     // Queries that the tiled kernel takes together, and the keys that it rounds up to at the widest vectors.
     private static final int PANEL = TiledWork.PANEL;
     private static final int WIDEST = TiledWork.WIDEST;
+    private static final int KEYS = TiledWork.KEYS;
 
     private static final Set<String> KNOWN = Set.of("q", "k", "v", "lengths", "clusters", "planes", "init");
 
@@ -148,7 +149,7 @@ final class ClusteredSubject implements Subject {
     private long topKeyTiles(int length) {
         long panels = (length + PANEL - 1L) / PANEL;
         long seen = Math.min(attention.topk(), length) * (panels + attention.clusters());
-        long columns = seen + 2 * (WIDEST - 1) * panels;
+        long columns = seen + 2 * (KEYS - 1) * panels;
         long values = (width + WIDEST - 1L) / WIDEST * WIDEST;
         return columns * heads * PANEL * (width + values) - topKeys(length);
     }

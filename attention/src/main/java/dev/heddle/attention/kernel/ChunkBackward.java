@@ -189,10 +189,10 @@ final class ChunkBackward {
             return;
         }
         tiles.correct(chunks, head, r, tile, p);
-        RowMath.gradients(p, dt, at, logSums[r], deltas[r]);
+        RowMath.gradients(p, dt, at, at + TILE, logSums[r], deltas[r]);
         if (bits != -1L) {
-            TileScores.mask(p, at, bits, 0);
-            TileScores.mask(dt, at, bits, 0);
+            TileScores.mask(p, at, 0, TILE, bits, 0);
+            TileScores.mask(dt, at, 0, TILE, bits, 0);
         }
     }
 

@@ -69,10 +69,10 @@ final class ChunkForward {
         for (int r = 0; r < rows; r++) {
             tiles.correct(chunks, head, r, tile, scores);
             if (tiles.bits[r] != -1L) {
-                TileScores.mask(scores, r * TILE, tiles.bits[r], Float.NEGATIVE_INFINITY);
+                TileScores.mask(scores, r * TILE, 0, TILE, tiles.bits[r], Float.NEGATIVE_INFINITY);
             }
         }
-        softmax.add(scores, 0, rows, 0, columns);
+        softmax.add(scores, 0, rows, 0, TILE);
         TileProducts.multiplyRows(
                 tiles.isFinite(tile), scores, 0, false, tiles.valueRows(tile), padded, softmax.values, 0, rows, depth);
         return (long) rows * ((long) columns * width + (long) depth * padded);

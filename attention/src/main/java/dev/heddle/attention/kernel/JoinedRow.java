@@ -21,10 +21,11 @@ final class JoinedRow {
             Native.setFloat(lse, logSum);
             return;
         }
-        double high = Math.max(before, logSum);
-        double total = high + Math.log(Math.exp(before - high) + Math.exp(logSum - high));
-        float share = (float) (factor * Math.exp(logSum - total));
-        RowMath.mix(y, (float) Math.exp(before - total), values, at, share, width);
-        Native.setFloat(lse, (float) total);
+        double lower = Math.exp(-Math.abs((double) before - logSum));
+        double sum = 1 + lower;
+        double keep = (before < logSum ? lower : 1) / sum;
+        double share = (before < logSum ? 1 : lower) / sum;
+        RowMath.mix(y, (float) keep, values, at, (float) (factor * share), width);
+        Native.setFloat(lse, (float) (Math.max(before, logSum) + Math.log(sum)));
     }
 }

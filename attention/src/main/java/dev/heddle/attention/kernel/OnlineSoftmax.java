@@ -18,6 +18,9 @@ final class OnlineSoftmax {
     private static final int TILE = PackedTiles.TILE;
     private static final float SLACK = 8;
 
+    /// Columns are taken in by so many.
+    static final int STEP = 2 * COUNT;
+
     /// Sums are kept per lane until the end.
     private static final int SUMS = 16;
 
@@ -46,38 +49,35 @@ final class OnlineSoftmax {
         Arrays.fill(values, 0, rows * width, 0);
     }
 
-    /// Takes in rows `from..to-1` of a tile of scores and leaves the powers of columns `first..stop-1` in their place; the
-    /// scores of the other columns must be −∞.
+    /// Takes in columns `first..stop-1`, both multiples of [#STEP], of rows `from..to-1` of a tile of scores and leaves the
+    /// powers in their place.
     void add(float[] s, int from, int to, int first, int stop) {
-        int left = first & -2 * COUNT;
         for (int r = from; r < to; r++) {
-            if (exceeds(s, r * TILE, reference[r] + SLACK)) {
-                raise(s, r);
+            if (exceeds(s, r * TILE + first, r * TILE + stop, reference[r] + SLACK)) {
+                raise(s, r, first, stop);
             }
         }
         for (int r = from; r < to; r++) {
             float zero = reference[r] == Float.NEGATIVE_INFINITY ? 0 : reference[r];
-            powers(s, r * TILE + left, r * TILE + stop, zero, r * SUMS);
+            powers(s, r * TILE + first, r * TILE + stop, zero, r * SUMS);
         }
     }
 
-    private static boolean exceeds(float[] s, int at, float limit) {
+    private static boolean exceeds(float[] s, int at, int stop, float limit) {
         FloatVector bound = FloatVector.broadcast(FLOATS, limit);
-        for (int n = at; n < at + TILE; n += 4 * COUNT) {
+        for (int n = at; n < stop; n += STEP) {
             VectorMask<Float> a = FloatVector.fromArray(FLOATS, s, n).compare(VectorOperators.GT, bound);
             VectorMask<Float> b = FloatVector.fromArray(FLOATS, s, n + COUNT).compare(VectorOperators.GT, bound);
-            VectorMask<Float> c = FloatVector.fromArray(FLOATS, s, n + 2 * COUNT).compare(VectorOperators.GT, bound);
-            VectorMask<Float> d = FloatVector.fromArray(FLOATS, s, n + 3 * COUNT).compare(VectorOperators.GT, bound);
-            if (a.or(b).or(c.or(d)).anyTrue()) {
+            if (a.or(b).anyTrue()) {
                 return true;
             }
         }
         return false;
     }
 
-    private void raise(float[] s, int row) {
+    private void raise(float[] s, int row, int first, int stop) {
         FloatVector highest = FloatVector.broadcast(FLOATS, reference[row]);
-        for (int n = row * TILE; n < (row + 1) * TILE; n += COUNT) {
+        for (int n = row * TILE + first; n < row * TILE + stop; n += COUNT) {
             highest = highest.max(FloatVector.fromArray(FLOATS, s, n));
         }
         float max = highest.reduceLanes(VectorOperators.MAX);
@@ -100,7 +100,7 @@ final class OnlineSoftmax {
     // but return boxed vectors, and with four vectors the compiler reaches its inlining limit and boxes as well.
     private void powers(float[] s, int at, int stop, float zero, int sumAt) {
         FloatVector sum = FloatVector.fromArray(FLOATS, sums, sumAt);
-        for (int n = at; n < stop; n += 2 * COUNT) {
+        for (int n = at; n < stop; n += STEP) {
             FloatVector a = FloatVector.fromArray(FLOATS, s, n).sub(zero);
             FloatVector b = FloatVector.fromArray(FLOATS, s, n + COUNT).sub(zero);
             a = a.blend(Lanes.LOWEST, a.compare(VectorOperators.LT, Lanes.LOWEST));

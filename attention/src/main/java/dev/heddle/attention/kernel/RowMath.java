@@ -132,9 +132,12 @@ final class RowMath {
 
     /// A row of scores becomes probabilities, `2^(s − logSum)`, and a row of their gradients becomes score gradients,
     /// `p·(dp − delta)`.
+    ///
+    /// @param at first column
+    /// @param stop one past the last, a multiple of [OnlineSoftmax#STEP] further
     // Lanes.exp2 written out, as in OnlineSoftmax and for the same reason.
-    static void gradients(float[] s, float[] dp, int at, float logSum, float delta) {
-        for (int n = at; n < at + TILE; n += 2 * COUNT) {
+    static void gradients(float[] s, float[] dp, int at, int stop, float logSum, float delta) {
+        for (int n = at; n < stop; n += OnlineSoftmax.STEP) {
             FloatVector a = FloatVector.fromArray(FLOATS, s, n).sub(logSum);
             FloatVector b = FloatVector.fromArray(FLOATS, s, n + COUNT).sub(logSum);
             a = a.blend(Lanes.LOWEST, a.compare(VectorOperators.LT, Lanes.LOWEST));

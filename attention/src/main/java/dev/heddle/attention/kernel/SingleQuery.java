@@ -127,7 +127,7 @@ final class SingleQuery {
                 scores.finish(w.scores, h * TILE, null, b, h, 0, k0);
             }
             if (w.bits[h] != -1L) {
-                TileScores.mask(w.scores, h * TILE, w.bits[h], Float.NEGATIVE_INFINITY);
+                TileScores.mask(w.scores, h * TILE, 0, TILE, w.bits[h], Float.NEGATIVE_INFINITY);
             }
         }
         w.softmax.add(w.scores, 0, shape.heads(), 0, TILE);

@@ -125,9 +125,9 @@ final class TileScores {
         }
     }
 
-    /// Writes `value` where the row's bits are not set.
-    static void mask(float[] s, int at, long bits, float value) {
-        for (int n = 0; n < TILE; n += COUNT) {
+    /// Writes `value` where the row's bits are not set, in columns `first..stop-1`, both multiples of [Lanes#COUNT].
+    static void mask(float[] s, int at, int first, int stop, long bits, float value) {
+        for (int n = first; n < stop; n += COUNT) {
             VectorMask<Float> allowed = VectorMask.fromLong(FLOATS, bits >>> n);
             FloatVector.broadcast(FLOATS, value)
                     .blend(FloatVector.fromArray(FLOATS, s, at + n), allowed)

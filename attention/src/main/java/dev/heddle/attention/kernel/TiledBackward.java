@@ -43,7 +43,8 @@ final class TiledBackward {
     private static final int TASKS = 16;
 
     private final Pass pass;
-    private final boolean adds;
+    private final boolean addsQueries;
+    private final boolean addsKeys;
     private final AttentionCall call;
     private final AttentionShape shape;
     private final TileScores scores;
@@ -75,11 +76,13 @@ final class TiledBackward {
     /// The query tiles that met a chunk so far and have a sum there, at `(chunk · batch + b) · heads + head`.
     private final BitSet[] summed;
 
-    /// @param adds whether `dq`, `dk` and `dv` hold what other passes found, to be added to
+    /// @param addsQueries whether `dq` holds what other passes found, to be added to
+    /// @param addsKeys whether `dk` and `dv` do
     /// @param delta of [#deltas]
     TiledBackward(
             Pass pass,
-            boolean adds,
+            boolean addsQueries,
+            boolean addsKeys,
             Heads q,
             Heads k,
             Heads v,
@@ -91,7 +94,8 @@ final class TiledBackward {
             Heads dv,
             long dbias) {
         this.pass = pass;
-        this.adds = adds;
+        this.addsQueries = addsQueries;
+        this.addsKeys = addsKeys;
         this.delta = delta;
         this.call = pass.call;
         this.shape = call.shape();
@@ -345,11 +349,15 @@ final class TiledBackward {
         int g = h / shape.group();
         Arrays.fill(w.p, 0, rows * TILE, 0);
         Arrays.fill(w.dt, 0, rows * TILE, 0);
-        long done = masked ? productsMasked(w, b, g, rows, tile) : products(w, b, g, 0, rows, tile, 0, TILE);
-        for (int r = 0; r < count; r++) {
-            pairs(w, b, h, i0, r, chunk, k0, masked ? w.bits.rows[r] : -1L);
+        if (masked) {
+            long done = pairsMasked(w, b, h, i0, count, rows, chunk, tile);
+            return done + gradientsMasked(w, b, g, rows, tile, slot);
         }
-        return done + (masked ? gradientsMasked(w, b, g, rows, tile, slot) : gradients(w, b, g, rows, tile, slot));
+        long done = products(w, b, g, 0, rows, tile, 0, TILE);
+        for (int r = 0; r < count; r++) {
+            pairs(w, b, h, i0, r, chunk, k0, -1L, 0, TILE);
+        }
+        return done + gradients(w, b, g, rows, tile, slot);
     }
 
     /// Scores and the gradients of the probabilities of some rows and columns.
@@ -363,34 +371,39 @@ final class TiledBackward {
         return (long) rows * columns * (width + valueWidth);
     }
 
-    private long productsMasked(Work w, int b, int g, int rows, int tile) {
+    /// Products and pairs a panel of queries at a time, leaving out the keys on either side that none of them may see.
+    private long pairsMasked(Work w, int b, int h, int i0, int count, int rows, int chunk, int tile) {
+        int g = h / shape.group();
         long done = 0;
         for (int r = 0; r < rows; r += PANEL) {
             long seen = w.bits.panel(r);
             if (seen != 0) {
-                int from = Long.numberOfTrailingZeros(seen) & -Lanes.COUNT;
-                int stop = (TILE - Long.numberOfLeadingZeros(seen) + Lanes.COUNT - 1) & -Lanes.COUNT;
+                int from = Long.numberOfTrailingZeros(seen) & -OnlineSoftmax.STEP;
+                int stop = (TILE - Long.numberOfLeadingZeros(seen) + OnlineSoftmax.STEP - 1) & -OnlineSoftmax.STEP;
                 done += products(w, b, g, r, PANEL, tile, from, stop - from);
+                for (int row = r; row < Math.min(r + PANEL, count); row++) {
+                    pairs(w, b, h, i0, row, chunk, tile * TILE, w.bits.rows[row], from, stop);
+                }
             }
         }
         return done;
     }
 
-    /// From scores and probability gradients to probabilities and score gradients, for one query.
-    private void pairs(Work w, int b, int h, int i0, int r, int chunk, int k0, long bits) {
+    /// From scores and probability gradients to probabilities and score gradients, for one query and the keys from place
+    /// `from` to before `stop` of a tile; both stay 0 for the others.
+    private void pairs(Work w, int b, int h, int i0, int r, int chunk, int k0, long bits, int from, int stop) {
         int at = r * TILE;
-        if (bits == 0) {
-            Arrays.fill(w.p, at, at + TILE, 0);
-            Arrays.fill(w.dt, at, at + TILE, 0);
-            return;
-        }
+        int first = from;
+        int last = stop;
         if (!scores.plain()) {
             scores.finish(w.p, at, w.caps, pass, b, h, i0 + r, k0);
+            first = 0;
+            last = TILE;
         }
-        RowMath.gradients(w.p, w.dt, at, w.logSums[r], w.deltas[r]);
+        RowMath.gradients(w.p, w.dt, at + first, at + last, w.logSums[r], w.deltas[r]);
         if (bits != -1L) {
-            TileScores.mask(w.p, at, bits, 0);
-            TileScores.mask(w.dt, at, bits, 0);
+            TileScores.mask(w.p, at, first, last, bits, 0);
+            TileScores.mask(w.dt, at, first, last, bits, 0);
         }
         biasGradient.add(w.dt, at, b, h, i0 + r, k0, chunk);
         if (call.softcap() > 0) {
@@ -486,12 +499,12 @@ final class TiledBackward {
         for (int place = t0 * TILE; place < Math.min(t1 * TILE, pass.keys); place++) {
             int row = (place / TILE - t0) * KEY_ROWS + place % TILE;
             int j = pass.key(place);
-            write(w.dk, row * paddedWidth, (float) call.scale(), dk.f32(b, g, j), width);
-            write(w.dv, row * paddedValueWidth, 1, dv.f32(b, g, j), valueWidth);
+            write(addsKeys, w.dk, row * paddedWidth, (float) call.scale(), dk.f32(b, g, j), width);
+            write(addsKeys, w.dv, row * paddedValueWidth, 1, dv.f32(b, g, j), valueWidth);
         }
     }
 
-    private void write(float[] from, int at, float factor, long to, int count) {
+    private static void write(boolean adds, float[] from, int at, float factor, long to, int count) {
         if (adds) {
             RowMath.mix(to, 1, from, at, factor, count);
         } else {
@@ -512,7 +525,7 @@ final class TiledBackward {
                         RowMath.addTo(sum, sums(chunk, b, h, place));
                     }
                 }
-                write(sum, 0, (float) call.scale(), dq.f32(b, h, pass.query(place)), width);
+                write(addsQueries, sum, 0, (float) call.scale(), dq.f32(b, h, pass.query(place)), width);
             }
         }
     }

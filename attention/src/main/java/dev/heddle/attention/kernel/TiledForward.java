@@ -217,9 +217,9 @@ final class TiledForward {
         int group = h / shape.group();
         int width = shape.width();
         int padded = Lanes.padded(shape.valueWidth());
-        int from = first & -Lanes.COUNT;
-        int columns = ((stop + Lanes.COUNT - 1) & -Lanes.COUNT) - from;
-        Arrays.fill(w.scores, r * TILE, (r + PANEL) * TILE, 0);
+        int from = first & -OnlineSoftmax.STEP;
+        int to = (stop + OnlineSoftmax.STEP - 1) & -OnlineSoftmax.STEP;
+        Arrays.fill(w.scores, r * TILE + from, (r + PANEL - 1) * TILE + to, 0);
         TileProducts.multiply(
                 w.queries,
                 r * width,
@@ -230,7 +230,7 @@ final class TiledForward {
                 r * TILE + from,
                 TILE,
                 PANEL,
-                columns,
+                to - from,
                 width);
         for (int row = r; row < r + PANEL; row++) {
             long bits = w.bits.rows[row];
@@ -238,10 +238,10 @@ final class TiledForward {
                 scores.finish(w.scores, row * TILE, null, pass, b, h, i0 + row, tile * TILE);
             }
             if (bits != -1L) {
-                TileScores.mask(w.scores, row * TILE, bits, Float.NEGATIVE_INFINITY);
+                TileScores.mask(w.scores, row * TILE, from, to, bits, Float.NEGATIVE_INFINITY);
             }
         }
-        w.softmax.add(w.scores, r, r + PANEL, first, stop);
+        w.softmax.add(w.scores, r, r + PANEL, from, to);
         int a0 = r * TILE + first;
         long v0 = values.tile(b, group, tile) + 4L * padded * first;
         if (values.finite(b, group, tile)) {
@@ -272,7 +272,7 @@ final class TiledForward {
                     padded,
                     stop - first);
         }
-        return (long) PANEL * ((long) columns * width + (long) (stop - first) * padded);
+        return (long) PANEL * ((long) (to - from) * width + (long) (stop - first) * padded);
     }
 
     private void writeRow(Work w, int b, int h, int i, int row) {

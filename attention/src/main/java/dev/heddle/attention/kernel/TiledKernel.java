@@ -5,8 +5,6 @@ import dev.heddle.core.kernel.Parallel;
 import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Tensor;
 
-import java.util.List;
-
 /// Exact tiled attention on 32-bit floats and the Vector API: memory grows with `N + M`, time with the pairs that the
 /// pattern leaves. Source: FlashAttention-2, arXiv 2307.08691, algorithms 1 and 2.
 ///
@@ -22,35 +20,39 @@ public final class TiledKernel implements AttentionKernel {
                 new SingleQuery(call, q, k, v).run(y, lse);
                 return;
             }
-            List<Pass> passes = Pass.of(call);
-            boolean joins = passes.isEmpty() || !passes.getFirst().coversAll();
-            if (joins) {
-                clearOutputs(call.shape(), y, lse);
-            }
-            for (Pass pass : passes) {
+            AttentionShape shape = call.shape();
+            WrittenHeads outputs = new WrittenHeads(heads -> clearOutputs(shape, heads, y, lse));
+            // Gathered tokens first: rows in their own order are cheaper to come back to.
+            for (Pass pass : Pass.of(call).reversed()) {
+                boolean joins = outputs.prepare(pass.heads, pass.queries == shape.queries());
                 try (var _ = Scope.open()) {
                     new TiledForward(pass, joins, q, k, v, y, lse).run();
                 }
-                joins = true;
             }
+            outputs.finish(shape.heads());
         }
     }
 
     // Queries that no pass sees may see no key.
-    private static void clearOutputs(AttentionShape shape, Heads y, long lse) {
-        clear(y, shape.batch(), shape.heads(), shape.queries(), shape.valueWidth());
-        for (long row = 0; row < (long) shape.batch() * shape.heads() * shape.queries(); row++) {
-            Native.setFloat(lse + Float.BYTES * row, Float.NEGATIVE_INFINITY);
+    private static void clearOutputs(AttentionShape shape, int[] heads, Heads y, long lse) {
+        clear(y, shape.batch(), heads, shape.queries(), shape.valueWidth());
+        for (int b = 0; b < shape.batch(); b++) {
+            for (int head : heads) {
+                for (int i = 0; i < shape.queries(); i++) {
+                    long row = ((long) b * shape.heads() + head) * shape.queries() + i;
+                    Native.setFloat(lse + Float.BYTES * row, Float.NEGATIVE_INFINITY);
+                }
+            }
         }
     }
 
-    private static void clear(Heads rows, int batch, int heads, int tokens, int width) {
+    private static void clear(Heads rows, int batch, int[] heads, int tokens, int width) {
         Parallel.ranges(
                 (long) batch * tokens,
                 GRAIN,
                 (from, to) -> {
                     for (long row = from; row < to; row++) {
-                        for (int head = 0; head < heads; head++) {
+                        for (int head : heads) {
                             long at = rows.f32((int) (row / tokens), head, (int) (row % tokens));
                             Native.zero(at, (long) Float.BYTES * width);
                         }
@@ -74,20 +76,25 @@ public final class TiledKernel implements AttentionKernel {
             long dbias) {
         AttentionShape shape = call.shape();
         try (var _ = Scope.open()) {
-            List<Pass> passes = Pass.of(call);
-            boolean adds = passes.size() != 1 || !passes.getFirst().coversAll() || !passes.getFirst().isNatural();
-            if (adds) {
-                clear(dq, shape.batch(), shape.heads(), shape.queries(), shape.width());
-                clear(dk, shape.batch(), shape.kvHeads(), shape.keys(), shape.width());
-                clear(dv, shape.batch(), shape.kvHeads(), shape.keys(), shape.valueWidth());
-            }
+            WrittenHeads ofQueries =
+                    new WrittenHeads(heads -> clear(dq, shape.batch(), heads, shape.queries(), shape.width()));
+            WrittenHeads ofKeys =
+                    new WrittenHeads(
+                            heads -> {
+                                clear(dk, shape.batch(), heads, shape.keys(), shape.width());
+                                clear(dv, shape.batch(), heads, shape.keys(), shape.valueWidth());
+                            });
             BiasGradient.clear(call, dbias);
             Tensor delta = TiledBackward.deltas(shape, y, dy, dlse);
-            for (Pass pass : passes) {
+            for (Pass pass : Pass.of(call)) {
+                boolean addsQueries = ofQueries.prepare(pass.heads, pass.queries == shape.queries());
+                boolean addsKeys = ofKeys.prepare(pass.kvHeads, pass.keys == shape.keys());
                 try (var _ = Scope.open()) {
-                    new TiledBackward(pass, adds, q, k, v, lse, delta, dy, dq, dk, dv, dbias).run();
+                    new TiledBackward(pass, addsQueries, addsKeys, q, k, v, lse, delta, dy, dq, dk, dv, dbias).run();
                 }
             }
+            ofQueries.finish(shape.heads());
+            ofKeys.finish(shape.kvHeads());
         }
     }
 }

@@ -11,8 +11,11 @@ public final class TiledWork {
     /// Queries that are multiplied together; fewer are filled up to so many.
     public static final int PANEL = TileProducts.PANEL;
 
-    /// Floats in the widest vector: keys and the columns of values are filled up to multiples of it.
+    /// Floats in the widest vector: the columns of values are filled up to multiples of it.
     public static final int WIDEST = 16;
+
+    /// Keys are filled up to multiples of this many: two of the widest vectors.
+    public static final int KEYS = 2 * WIDEST;
 
     private TiledWork() {}
 
@@ -57,8 +60,8 @@ public final class TiledWork {
                 seen |= pass.pattern.bits(head, query, k0) & inside;
             }
             if (seen != 0) {
-                int from = Long.numberOfTrailingZeros(seen) & -WIDEST;
-                columns += padded(TILE - Long.numberOfLeadingZeros(seen)) - from;
+                int from = Long.numberOfTrailingZeros(seen) & -KEYS;
+                columns += (TILE - Long.numberOfLeadingZeros(seen) + KEYS - 1 & -KEYS) - from;
             }
         }
         return columns;
