@@ -52,4 +52,9 @@ public record AttentionShape(int batch, int heads, int kvHeads, int queries, int
     public int offset() {
         return keys - queries;
     }
+
+    /// The index of a query's entry in `[B, H, N]`.
+    long row(int b, int h, int i) {
+        return ((long) b * heads + h) * queries + i;
+    }
 }

@@ -280,7 +280,7 @@ final class TiledForward {
         float logSum = w.softmax.logSumExp(row, sum);
         int at = row * Lanes.padded(shape.valueWidth());
         long to = y.f32(b, h, i);
-        long sumTo = lse + Float.BYTES * (((long) b * shape.heads() + h) * shape.queries() + i);
+        long sumTo = lse + Float.BYTES * shape.row(b, h, i);
         float factor = sum == 0 ? 0 : 1 / sum;
         if (joins) {
             JoinedRow.join(w.softmax.values, at, factor, logSum, to, sumTo, shape.valueWidth());

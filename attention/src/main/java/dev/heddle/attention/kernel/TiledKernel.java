@@ -39,8 +39,7 @@ public final class TiledKernel implements AttentionKernel {
         for (int b = 0; b < shape.batch(); b++) {
             for (int head : heads) {
                 for (int i = 0; i < shape.queries(); i++) {
-                    long row = ((long) b * shape.heads() + head) * shape.queries() + i;
-                    Native.setFloat(lse + Float.BYTES * row, Float.NEGATIVE_INFINITY);
+                    Native.setFloat(lse + Float.BYTES * shape.row(b, head, i), Float.NEGATIVE_INFINITY);
                 }
             }
         }
@@ -90,7 +89,8 @@ public final class TiledKernel implements AttentionKernel {
                 boolean addsQueries = ofQueries.prepare(pass.heads, pass.queries == shape.queries());
                 boolean addsKeys = ofKeys.prepare(pass.kvHeads, pass.keys == shape.keys());
                 try (var _ = Scope.open()) {
-                    new TiledBackward(pass, addsQueries, addsKeys, q, k, v, lse, delta, dy, dq, dk, dv, dbias).run();
+                    BackwardOperands in = new BackwardOperands(pass, q, k, v, lse, delta, dy);
+                    new TiledBackward(in, addsQueries, addsKeys, dq, dk, dv, dbias).run();
                 }
             }
             ofQueries.finish(shape.heads());
