@@ -3,8 +3,7 @@ package dev.heddle.attention.kernel;
 import static dev.heddle.attention.kernel.Lanes.COUNT;
 import static dev.heddle.attention.kernel.Lanes.FLOATS;
 
-import dev.heddle.attention.pattern.AttentionPattern;
-import dev.heddle.attention.pattern.Tile;
+import dev.heddle.attention.pattern.KeyRanges;
 import dev.heddle.core.kernel.Native;
 import dev.heddle.core.kernel.Parallel;
 import dev.heddle.core.kernel.WorkMeter;
@@ -13,10 +12,10 @@ import dev.heddle.core.tensor.Tensor;
 
 import jdk.incubator.vector.FloatVector;
 
-/// One query a sequence (decoding): no tile is used twice, so nothing is packed, and every key and value is read once for
-/// all the query heads that share it. All heads go through a tile of keys together, because a cache holds the heads of a
-/// token side by side. Keys are cut into chunks of [#CHUNK], whatever the number of threads, and the chunks' results
-/// combined by their sums.
+/// One query a sequence (decoding): no tile is used twice, so nothing is packed, and every key and value that is seen is
+/// read once for all the query heads that share it. All heads go through a tile of [SeenKeys] together, because a cache
+/// holds the heads of a token side by side. The keys that the pattern names are cut into chunks of about [#CHUNK], whatever
+/// the number of threads, and the chunks' results combined by their sums.
 final class SingleQuery {
     private static final int TILE = PackedTiles.TILE;
 
@@ -35,6 +34,12 @@ final class SingleQuery {
     private final Heads v;
     private final int whole;
     private final int padded;
+    private final boolean uniform;
+
+    /// The first keys of the words of keys that the query may see any of.
+    private final int[] words;
+
+    private final int wordsInChunk;
     private final int chunks;
 
     /// Per batch entry, head and chunk: weighted values, then reference and sum of the softmax.
@@ -49,8 +54,22 @@ final class SingleQuery {
         this.v = v;
         whole = shape.width() - shape.width() % COUNT;
         padded = Lanes.padded(shape.valueWidth());
-        chunks = (shape.keys() + CHUNK - 1) / CHUNK;
+        uniform = call.pattern().isUniform(shape.heads());
+        KeyRanges named = namedKeys();
+        words = named.words();
+        wordsInChunk = Math.max(1, (int) ((long) CHUNK * words.length / Math.max(1, named.size())));
+        chunks = (words.length + wordsInChunk - 1) / wordsInChunk;
         parts = Tensor.uninitialised(DType.F32, shape.batch() * shape.heads(), chunks, padded + 2);
+    }
+
+    private KeyRanges namedKeys() {
+        int query = shape.keys() - 1;
+        KeyRanges named = KeyRanges.NONE;
+        for (int h = 0; h < (uniform ? 1 : shape.heads()); h++) {
+            KeyRanges keys = call.pattern().keys(h, query, query + 1);
+            named = keys.equals(named) ? named : named.union(keys);
+        }
+        return named.intersect(KeyRanges.of(0, shape.keys()));
     }
 
     /// One thread's arrays, kept from call to call.
@@ -60,15 +79,11 @@ final class SingleQuery {
         final float[] lanes = new float[COUNT];
         float[] queries = new float[0];
         float[] scores = new float[0];
-        long[] bits = new long[0];
-        long[] groupBits = new long[0];
         OnlineSoftmax softmax = new OnlineSoftmax(0);
 
         Work prepare(AttentionShape shape) {
             int heads = shape.heads();
-            if (bits.length < heads) {
-                bits = new long[heads];
-                groupBits = new long[heads];
+            if (scores.length < heads * TILE) {
                 scores = new float[heads * TILE];
                 softmax = new OnlineSoftmax(heads);
             }
@@ -98,10 +113,16 @@ final class SingleQuery {
         for (int h = 0; h < shape.heads(); h++) {
             RowMath.readScaled(q.f32(b, h, 0), scores.queryFactor, w.queries, h * shape.width(), shape.width());
         }
-        int stop = Math.min((chunk + 1) * CHUNK, shape.keys());
-        for (int k0 = chunk * CHUNK; k0 < stop; k0 += TILE) {
-            tile(w, b, k0, Math.min(k0 + TILE, stop));
+        SeenKeys seen = new SeenKeys(call, uniform);
+        int stop = Math.min((chunk + 1) * wordsInChunk, words.length);
+        for (int n = chunk * wordsInChunk; n < stop; n++) {
+            if (!seen.read(b, words[n])) {
+                tile(w, b, seen);
+                seen.clear();
+            }
+            seen.add(words[n]);
         }
+        tile(w, b, seen);
         for (int h = 0; h < shape.heads(); h++) {
             long to = part(b, h, chunk);
             RowMath.writeScaled(w.softmax.values, h * padded, 1, to, padded);
@@ -110,32 +131,36 @@ final class SingleQuery {
         }
     }
 
-    private void tile(Work w, int b, int k0, int k1) {
-        if (!readBits(w, b, k0, k1)) {
-            return;
-        }
+    private void tile(Work w, int b, SeenKeys seen) {
+        int longest = seen.longest();
         int group = shape.group();
-        for (int j = 0; j < k1 - k0; j++) {
+        for (int j = 0; j < longest; j++) {
             for (int g = 0; g < shape.kvHeads(); g++) {
-                if ((w.groupBits[g] >>> j & 1) != 0) {
-                    dots(w.queries, g * group, group, k.f32(b, g, k0 + j), w.lanes, w.scores, j);
+                if (j < seen.counts[g]) {
+                    dots(w.queries, g * group, group, k.f32(b, g, seen.keys[g * TILE + j]), w.lanes, w.scores, j);
                 }
             }
         }
         for (int h = 0; h < shape.heads(); h++) {
+            int g = h / group;
             if (!scores.plain()) {
-                scores.finish(w.scores, h * TILE, null, b, h, 0, k0);
+                scores.finish(w.scores, h * TILE, b, h, 0, seen.keys, g * TILE, seen.counts[g]);
             }
-            if (w.bits[h] != -1L) {
-                TileScores.mask(w.scores, h * TILE, w.bits[h], Float.NEGATIVE_INFINITY);
+            if (seen.bits[h] != -1L) {
+                TileScores.mask(w.scores, h * TILE, seen.bits[h], Float.NEGATIVE_INFINITY);
             }
         }
-        w.softmax.add(w.scores, 0, shape.heads(), 0, TILE);
+        w.softmax.add(w.scores, 0, shape.heads(), 0, longest);
         for (int h = 0; h < shape.heads(); ) {
-            int count = together(w.bits, h) ? TOGETHER : 1;
-            weigh(w, h, count, v.f32(b, h / group, k0));
+            int count = together(seen.bits, h) ? TOGETHER : 1;
+            weigh(w, h, count, seen, v.f32(b, h / group, 0));
             h += count;
         }
+        long reads = 0;
+        for (int count : seen.counts) {
+            reads += count;
+        }
+        WorkMeter.add(reads * group * (shape.width() + shape.valueWidth()));
     }
 
     /// Whether the heads from `h` on share their values and see the same of them.
@@ -144,34 +169,6 @@ final class SingleQuery {
                 && bits[h] == bits[h + 1]
                 && bits[h] == bits[h + 2]
                 && bits[h] == bits[h + 3];
-    }
-
-    /// Which keys of the tile each head, and each group of heads, may see; false if none may see any.
-    private boolean readBits(Work w, int b, int k0, int k1) {
-        int group = shape.group();
-        boolean some = false;
-        for (int g = 0; g < shape.kvHeads(); g++) {
-            long any = 0;
-            for (int h = g * group; h < (g + 1) * group; h++) {
-                w.bits[h] = bits(b, h, k0, k1);
-                any |= w.bits[h];
-            }
-            w.groupBits[g] = any;
-            some |= any != 0;
-            WorkMeter.add((long) Long.bitCount(any) * group * (shape.width() + shape.valueWidth()));
-        }
-        return some;
-    }
-
-    private long bits(int b, int h, int k0, int k1) {
-        int query = shape.keys() - 1;
-        Tile kind = call.pattern().tile(h, query, query + 1, k0, k1);
-        long bits = kind == Tile.EMPTY ? 0 : AttentionPattern.firstBits(k1 - k0);
-        if (kind == Tile.PARTIAL) {
-            bits &= call.pattern().bits(h, query, k0);
-        }
-        PairMask mask = call.mask();
-        return bits == 0 || mask == null ? bits : bits & PairMask.bits(mask.row(b, h, 0) + k0, k1 - k0);
     }
 
     /// The dot products of one key with the queries of its group, to column `j` of the scores.
@@ -224,19 +221,21 @@ final class SingleQuery {
     }
 
     /// Adds the values of the keys that the heads `h` to `h + count` may see, weighted by their powers.
-    private void weigh(Work w, int h, int count, long values) {
+    private void weigh(Work w, int h, int count, SeenKeys seen, long values) {
         int width = shape.valueWidth();
         long step = Float.BYTES * v.token();
-        long bits = w.bits[h];
+        long bits = seen.bits[h];
+        int[] keys = seen.keys;
+        int list = h / shape.group() * TILE;
         float[] sums = w.softmax.values;
         int d = 0;
         for (; d + 2 * COUNT <= width; d += 2 * COUNT) {
             long from = values + (long) Float.BYTES * d;
             int to = h * padded + d;
             if (count == TOGETHER) {
-                weighFour(w.scores, h * TILE, bits, from, step, sums, to, padded);
+                weighFour(w.scores, h * TILE, bits, keys, list, from, step, sums, to, padded);
             } else {
-                weighTwo(w.scores, h * TILE, bits, from, step, sums, to);
+                weighTwo(w.scores, h * TILE, bits, keys, list, from, step, sums, to);
             }
         }
         for (int head = h; head < h + count; head++) {
@@ -244,7 +243,8 @@ final class SingleQuery {
                 float sum = sums[head * padded + rest];
                 for (long left = bits; left != 0; left &= left - 1) {
                     int j = Long.numberOfTrailingZeros(left);
-                    sum += w.scores[head * TILE + j] * Native.getFloat(values + j * step + (long) Float.BYTES * rest);
+                    long value = values + keys[list + j] * step;
+                    sum += w.scores[head * TILE + j] * Native.getFloat(value + (long) Float.BYTES * rest);
                 }
                 sums[head * padded + rest] = sum;
             }
@@ -253,7 +253,16 @@ final class SingleQuery {
 
     /// As [#weighTwo] for four heads, whose sums are `stride` apart.
     private static void weighFour(
-            float[] p, int at, long bits, long values, long step, float[] out, int to, int stride) {
+            float[] p,
+            int at,
+            long bits,
+            int[] keys,
+            int list,
+            long values,
+            long step,
+            float[] out,
+            int to,
+            int stride) {
         FloatVector a0 = FloatVector.fromArray(FLOATS, out, to);
         FloatVector b0 = FloatVector.fromArray(FLOATS, out, to + COUNT);
         FloatVector a1 = FloatVector.fromArray(FLOATS, out, to + stride);
@@ -264,8 +273,9 @@ final class SingleQuery {
         FloatVector b3 = FloatVector.fromArray(FLOATS, out, to + 3 * stride + COUNT);
         for (long left = bits; left != 0; left &= left - 1) {
             int j = Long.numberOfTrailingZeros(left);
-            FloatVector a = Lanes.load(values + j * step);
-            FloatVector b = Lanes.load(values + j * step + (long) Float.BYTES * COUNT);
+            long value = values + keys[list + j] * step;
+            FloatVector a = Lanes.load(value);
+            FloatVector b = Lanes.load(value + (long) Float.BYTES * COUNT);
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[at + j]);
             FloatVector p1 = FloatVector.broadcast(FLOATS, p[at + TILE + j]);
             FloatVector p2 = FloatVector.broadcast(FLOATS, p[at + 2 * TILE + j]);
@@ -289,14 +299,16 @@ final class SingleQuery {
         b3.intoArray(out, to + 3 * stride + COUNT);
     }
 
-    private static void weighTwo(float[] p, int at, long bits, long values, long step, float[] out, int to) {
+    private static void weighTwo(
+            float[] p, int at, long bits, int[] keys, int list, long values, long step, float[] out, int to) {
         FloatVector a = FloatVector.fromArray(FLOATS, out, to);
         FloatVector b = FloatVector.fromArray(FLOATS, out, to + COUNT);
         for (long left = bits; left != 0; left &= left - 1) {
             int j = Long.numberOfTrailingZeros(left);
+            long value = values + keys[list + j] * step;
             FloatVector weight = FloatVector.broadcast(FLOATS, p[at + j]);
-            a = weight.fma(Lanes.load(values + j * step), a);
-            b = weight.fma(Lanes.load(values + j * step + (long) Float.BYTES * COUNT), b);
+            a = weight.fma(Lanes.load(value), a);
+            b = weight.fma(Lanes.load(value + (long) Float.BYTES * COUNT), b);
         }
         a.intoArray(out, to);
         b.intoArray(out, to + COUNT);
