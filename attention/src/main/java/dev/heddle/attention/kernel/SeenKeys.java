@@ -85,6 +85,15 @@ final class SeenKeys {
         return longest;
     }
 
+    /// The keys of all lists.
+    int size() {
+        int size = 0;
+        for (int count : counts) {
+            size += count;
+        }
+        return size;
+    }
+
     void clear() {
         Arrays.fill(counts, 0);
         Arrays.fill(bits, 0);
