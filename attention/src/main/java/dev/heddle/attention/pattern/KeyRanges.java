@@ -69,9 +69,8 @@ public final class KeyRanges {
     }
 
     /// The first keys of words of [AttentionPattern#BITS] keys that together hold all ranges: rising, and no two words
-    /// share a key. The last word may go beyond the last range.
-    ///
-    /// @throws ArithmeticException if there are too many, as of [#ALL]; cut the ranges to the keys that there are
+    /// share a key. The last word may go beyond the last range. Ranges without bounds have many millions of words: cut them
+    /// to the keys that there are.
     public int[] words() {
         long most = 0;
         for (int range = 0; range < count(); range++) {
