@@ -29,10 +29,9 @@ public final class KeyRanges {
         return bounds.length == 0 ? NONE : new KeyRanges(bounds);
     }
 
-    /// The ranges `first + n·period … first + n·period + length − 1` for `n ≥ 0`, cut at `stop`. Gaps shorter than a word of
-    /// bits save a kernel nothing and are filled.
+    /// The ranges `first + n·period … first + n·period + length − 1` for `n ≥ 0`, cut at `stop`.
     static KeyRanges periodic(long first, int length, int period, long stop) {
-        if (period - length < AttentionPattern.BITS || first >= stop) {
+        if (period <= length || first >= stop) {
             return of(first, stop);
         }
         int count = Math.toIntExact((stop - 1 - first) / period + 1);
