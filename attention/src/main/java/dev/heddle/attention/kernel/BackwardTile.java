@@ -186,7 +186,7 @@ final class BackwardTile {
             long seen = w.bits.panel(r);
             if (seen != 0) {
                 int from = Long.numberOfTrailingZeros(seen) & -OnlineSoftmax.STEP;
-                int stop = (TILE - Long.numberOfLeadingZeros(seen) + OnlineSoftmax.STEP - 1) & -OnlineSoftmax.STEP;
+                int stop = OnlineSoftmax.columns(TILE - Long.numberOfLeadingZeros(seen));
                 done += products(r, PANEL, tile, from, stop - from);
                 for (int row = r; row < Math.min(r + PANEL, count); row++) {
                     pairs(row, tile * TILE, w.bits.rows[row], from, stop);

@@ -38,6 +38,11 @@ final class OnlineSoftmax {
         sums = new float[rows * SUMS];
     }
 
+    /// `count` rounded up to whole steps.
+    static int columns(int count) {
+        return (count + STEP - 1) & -STEP;
+    }
+
     /// Starts `rows` queries without a key.
     void clear(int rows, int valueWidth) {
         width = Lanes.padded(valueWidth);

@@ -10,6 +10,8 @@ import jdk.incubator.vector.VectorMask;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.function.IntUnaryOperator;
+
 /// From dot products to scores, in units of log 2 so that the softmax needs only powers of two: cap and bias, row by row
 /// on a tile of [PackedTiles#TILE] columns.
 final class TileScores {
@@ -43,11 +45,21 @@ final class TileScores {
         if (call.softcap() > 0) {
             cap(s, at, caps);
         }
-        addGathered(s, at, pass, b, h, pass.query(i), k0);
+        addGathered(s, at, b, h, pass.query(i), Math.min(TILE, pass.keys - k0), n -> pass.key(k0 + n));
     }
 
-    /// As above where places are tokens.
-    void finish(float[] s, int at, float @Nullable [] caps, int b, int h, int i, int k0) {
+    /// Caps one row of scores and adds its bias, where column `n` is about key `keys[from + n]`.
+    ///
+    /// @param i the query
+    void finish(float[] s, int at, int b, int h, int i, int[] keys, int from, int count) {
+        if (call.softcap() > 0) {
+            cap(s, at, null);
+        }
+        addGathered(s, at, b, h, i, count, n -> keys[from + n]);
+    }
+
+    // As above where places are tokens.
+    private void finish(float[] s, int at, float @Nullable [] caps, int b, int h, int i, int k0) {
         if (call.softcap() > 0) {
             cap(s, at, caps);
         }
@@ -68,20 +80,19 @@ final class TileScores {
         }
     }
 
-    private void addGathered(float[] s, int at, Pass pass, int b, int h, int i, int k0) {
-        int keys = Math.min(TILE, pass.keys - k0);
+    private void addGathered(float[] s, int at, int b, int h, int i, int keys, IntUnaryOperator key) {
         switch (call.bias()) {
             case ScoreBias.None none -> {}
             case ScoreBias.Toeplitz bias -> {
                 long first = diagonal(call.shape(), h, i, 0);
                 for (int n = 0; n < keys; n++) {
-                    s[at + n] += element(bias.address(), first + pass.key(k0 + n));
+                    s[at + n] += element(bias.address(), first + key.applyAsInt(n));
                 }
             }
             case ScoreBias.Dense bias -> {
                 for (int n = 0; n < keys; n++) {
-                    int key = bias.key() == 0 ? 0 : pass.key(k0 + n);
-                    s[at + n] += element(bias.address(), bias.index(b, h, i, key));
+                    int j = bias.key() == 0 ? 0 : key.applyAsInt(n);
+                    s[at + n] += element(bias.address(), bias.index(b, h, i, j));
                 }
             }
         }

@@ -218,7 +218,7 @@ final class TiledForward {
         int width = shape.width();
         int padded = Lanes.padded(shape.valueWidth());
         int from = first & -OnlineSoftmax.STEP;
-        int to = (stop + OnlineSoftmax.STEP - 1) & -OnlineSoftmax.STEP;
+        int to = OnlineSoftmax.columns(stop);
         Arrays.fill(w.scores, r * TILE + from, (r + PANEL - 1) * TILE + to, 0);
         TileProducts.multiply(
                 w.queries,

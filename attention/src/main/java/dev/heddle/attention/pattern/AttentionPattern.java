@@ -63,10 +63,8 @@ public interface AttentionPattern {
         long pairs = 0;
         for (int query = keys - queries; query < keys; query++) {
             KeyRanges ranges = keys(head, query, query + 1).intersect(inside);
-            for (int r = 0; r < ranges.count(); r++) {
-                for (int key = ranges.start(r); key < ranges.stop(r); key += BITS) {
-                    pairs += Long.bitCount(bits(head, query, key) & firstBits(ranges.stop(r) - key));
-                }
+            for (int key : ranges.words()) {
+                pairs += Long.bitCount(bits(head, query, key) & firstBits(keys - key));
             }
         }
         return pairs;

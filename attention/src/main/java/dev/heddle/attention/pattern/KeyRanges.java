@@ -29,6 +29,20 @@ public final class KeyRanges {
         return bounds.length == 0 ? NONE : new KeyRanges(bounds);
     }
 
+    /// The ranges `first + n·period … first + n·period + length − 1` for `n ≥ 0`, cut at `stop`.
+    static KeyRanges periodic(long first, int length, int period, long stop) {
+        if (period <= length || first >= stop) {
+            return of(first, stop);
+        }
+        int count = Math.toIntExact((stop - 1 - first) / period + 1);
+        int[] bounds = new int[2 * count];
+        for (int range = 0; range < count; range++) {
+            bounds[2 * range] = (int) (first + (long) range * period);
+            bounds[2 * range + 1] = (int) Math.min(bounds[2 * range] + (long) length, stop);
+        }
+        return new KeyRanges(bounds);
+    }
+
     /// The number of ranges.
     public int count() {
         return bounds.length / 2;
@@ -51,6 +65,25 @@ public final class KeyRanges {
             size += (long) stop(range) - start(range);
         }
         return size;
+    }
+
+    /// The first keys of words of [AttentionPattern#BITS] keys that together hold all ranges: rising, and no two words
+    /// share a key. The last word may go beyond the last range. Ranges without bounds have many millions of words: cut them
+    /// to the keys that there are.
+    public int[] words() {
+        long most = 0;
+        for (int range = 0; range < count(); range++) {
+            most += Math.ceilDiv((long) stop(range) - start(range), AttentionPattern.BITS);
+        }
+        int[] words = new int[Math.toIntExact(most)];
+        int count = 0;
+        long next = Integer.MIN_VALUE;
+        for (int range = 0; range < count(); range++) {
+            for (next = Math.max(next, start(range)); next < stop(range); next += AttentionPattern.BITS) {
+                words[count++] = (int) next;
+            }
+        }
+        return Arrays.copyOf(words, count);
     }
 
     /// The keys in both.

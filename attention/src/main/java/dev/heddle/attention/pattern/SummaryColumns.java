@@ -84,17 +84,7 @@ public record SummaryColumns(int stride, int width, int groups) implements Atten
 
     @Override
     public KeyRanges keys(int head, int q0, int q1) {
-        if (width == stride) {
-            return KeyRanges.of(0, q1);
-        }
-        int low = low(head);
-        int count = q1 <= low ? 0 : (q1 - low - 1) / stride + 1;
-        int[] bounds = new int[2 * count];
-        for (int r = 0; r < count; r++) {
-            bounds[2 * r] = r * stride + low;
-            bounds[2 * r + 1] = Math.min(r * stride + low + width, q1);
-        }
-        return KeyRanges.sorted(bounds);
+        return KeyRanges.periodic(low(head), width, stride, q1);
     }
 
     @Override

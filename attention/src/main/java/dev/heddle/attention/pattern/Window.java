@@ -66,9 +66,15 @@ public record Window(int left, int right, int rate) implements AttentionPattern 
         return rate == 1 && smallest >= lowest() && largest <= highest() ? Tile.FULL : Tile.PARTIAL;
     }
 
+    /// Exact up to the last query, and one range for what comes after. Gaps shorter than a word of bits save a kernel nothing
+    /// and are filled.
     @Override
     public KeyRanges keys(int head, int q0, int q1) {
-        return KeyRanges.of(q0 + lowest(), q1 + highest());
+        if (rate - (q1 - q0) < BITS) {
+            return KeyRanges.of(q0 + lowest(), q1 + highest());
+        }
+        long first = Math.max(q0 + lowest(), Math.floorMod(q0, rate) - (long) rate);
+        return KeyRanges.periodic(first, q1 - q0, rate, q1).union(KeyRanges.of(q0 + (long) rate, q1 + highest()));
     }
 
     @Override
