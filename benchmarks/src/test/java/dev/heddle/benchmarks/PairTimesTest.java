@@ -20,8 +20,8 @@ class PairTimesTest {
         times.add(name("heddle", "16", "causal"), 136);
         times.add(name("heddle", "64", "causal"), 2080);
         // Every fourth key: 4·(1 + 2 + 3 + 4) pairs of 16 tokens, at three times the price.
-        times.add(name("heddle", "16", "atrous"), 3 * 40);
-        assertThat(times.relative(name("heddle", "16", "atrous"))).isCloseTo(3, ROUNDING);
+        times.add(name("heddle", "16", "atrous-root"), 3 * 40);
+        assertThat(times.relative(name("heddle", "16", "atrous-root"))).isCloseTo(3, ROUNDING);
         assertThat(times.relative(name("heddle", "16", "causal"))).isCloseTo(1, ROUNDING);
     }
 
@@ -29,9 +29,9 @@ class PairTimesTest {
     void withoutCausalAttentionBySameHandThereIsNoFigure() {
         PairTimes times = new PairTimes();
         times.add(name("torch", "16", "causal"), 136);
-        times.add(name("heddle", "16", "atrous"), 40);
+        times.add(name("heddle", "16", "atrous-root"), 40);
         times.add(new Name("softmax", "heddle", Map.of("rows", "3")), 1);
-        assertThat(times.relative(name("heddle", "16", "atrous"))).isNull();
+        assertThat(times.relative(name("heddle", "16", "atrous-root"))).isNull();
         assertThat(times.relative(new Name("softmax", "heddle", Map.of("rows", "3")))).isNull();
     }
 
