@@ -1,5 +1,6 @@
 package dev.heddle.attention.clustered;
 
+import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.tensor.DType;
@@ -12,6 +13,8 @@ final class Clusters {
     private final Shape heads;
     private final int clusters;
     private final int length;
+    private static final int MOST_COUNTS = 1 << 26;
+
     private final int[] counts;
     private final int[] sorted;
     private final Tensor membership;
@@ -30,7 +33,8 @@ final class Clusters {
         heads = Shape.of(ids.dim(0), ids.dim(1));
         length = ids.dim(2);
         int rows = Math.toIntExact(heads.elements());
-        counts = new int[Math.multiplyExact(rows, clusters)];
+        requireCountable(rows, clusters);
+        counts = new int[rows * clusters];
         int[] member = ids.toInts();
         for (int i = 0; i < member.length; i++) {
             int row = i / length;
@@ -47,6 +51,18 @@ final class Clusters {
         membership = Tensor.of(member, member.length);
         order = Tensor.of(sorted, sorted.length);
         inverse = Tensor.of(back, back.length);
+    }
+
+    private static void requireCountable(int rows, int clusters) {
+        if ((long) rows * clusters > MOST_COUNTS) {
+            throw new ConfigException(
+                    "clusters: "
+                            + clusters
+                            + " for each of "
+                            + rows
+                            + " heads are too many to count; use at most "
+                            + MOST_COUNTS / rows);
+        }
     }
 
     private int checked(int id) {
