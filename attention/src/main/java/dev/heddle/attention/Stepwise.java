@@ -27,7 +27,11 @@ public final class Stepwise {
     /// @param advance some tokens and the state before them to their outputs and the state after them
     /// @param first tokens in the first chunk
     static TokenMixer.Step run(
-            BiFunction<Tensor, MixerState, TokenMixer.Step> advance, MixerState before, Tensor x, int first, int chunk) {
+            BiFunction<Tensor, MixerState, TokenMixer.Step> advance,
+            MixerState before,
+            Tensor x,
+            int first,
+            int chunk) {
         if (chunk < 1) {
             throw new ConfigException("chunk: " + chunk + " tokens; use 1 or more");
         }

@@ -31,7 +31,8 @@ final class RopeConfig {
                 .optional("base", 10_000.0, "base of the frequencies")
                 .required("style", "which columns rotate together: interleaved or half_split")
                 .optional("scaling", null, "object with type, factor …, to serve longer contexts; none by default")
-                .optional("seq_len", null, "dynamic scaling: length that the frequencies are for; the input's by default")
+                .optional(
+                        "seq_len", null, "dynamic scaling: length that the frequencies are for; the input's by default")
                 .optional("heads", null, "given: whole self-attention with so many heads, not only the rotation")
                 .optional("dim", null, "self-attention: model width, heads times head_dim by default")
                 .optional("causal", true, "self-attention: keys after a query are masked")
@@ -57,7 +58,7 @@ final class RopeConfig {
             return positions -> fixed;
         }
         return positions -> {
-            int length = (int) Math.clamp(positions.max() + 1L, 1, Integer.MAX_VALUE);
+            int length = Math.clamp(positions.max() + 1L, 1, Integer.MAX_VALUE);
             return rope(config.with("seq_len", length)).create(headWidth);
         };
     }

@@ -103,6 +103,7 @@ class SinusoidalTest {
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining("concat_2i");
         Sinusoidal sinusoids = Sinusoidal.interleaved().create(WIDTH, Seed.of(1));
-        assertThatThrownBy(() -> sinusoids.rows(Positions.range(-1, 2), DType.F64)).hasMessageContaining("-1 is negative");
+        assertThatThrownBy(() -> sinusoids.rows(Positions.range(-1, 2), DType.F64))
+                .hasMessageContaining("-1 is negative");
     }
 }

@@ -13,7 +13,7 @@ final class Clusters {
     private final Shape heads;
     private final int clusters;
     private final int length;
-    private static final int MOST_COUNTS = 1 << 26;
+    private static final int MOST_CLUSTERS = 4096;
 
     private final int[] counts;
     private final int[] sorted;
@@ -23,6 +23,7 @@ final class Clusters {
 
     /// @param ids `[B, H, L]` I32, the cluster of each query
     /// @param lengths of the sequences; what comes after is padding and belongs to no cluster
+    /// @throws ConfigException if there are many more clusters than tokens
     /// @throws ShapeException if the ids are no such tensor
     /// @throws InputException if an id of a query that is no padding is outside `0..clusters-1`
     Clusters(Tensor ids, int clusters, int[] lengths) {
@@ -33,7 +34,7 @@ final class Clusters {
         heads = Shape.of(ids.dim(0), ids.dim(1));
         length = ids.dim(2);
         int rows = Math.toIntExact(heads.elements());
-        requireCountable(rows, clusters);
+        requireSensible(rows);
         counts = new int[rows * clusters];
         int[] member = ids.toInts();
         for (int i = 0; i < member.length; i++) {
@@ -53,15 +54,12 @@ final class Clusters {
         inverse = Tensor.of(back, back.length);
     }
 
-    private static void requireCountable(int rows, int clusters) {
-        if ((long) rows * clusters > MOST_COUNTS) {
+    // No more clusters than queries can have a member, yet each costs a pass over all keys.
+    private void requireSensible(int rows) {
+        int most = Math.max(MOST_CLUSTERS, length);
+        if (clusters > most || (long) rows * clusters > Integer.MAX_VALUE) {
             throw new ConfigException(
-                    "clusters: "
-                            + clusters
-                            + " for each of "
-                            + rows
-                            + " heads are too many to count; use at most "
-                            + MOST_COUNTS / rows);
+                    "clusters: " + clusters + " in sequences of " + length + " tokens; use at most " + most);
         }
     }
 

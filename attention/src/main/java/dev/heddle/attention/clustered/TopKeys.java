@@ -47,8 +47,7 @@ final class TopKeys {
     /// The keys, `[B, H, C, wanted]`: ascending, then −1 where there are fewer.
     Tensor keys() {
         int batch = lengths.length;
-        Tensor keys =
-                Tensor.uninitialised(DType.I32, batch, clusters.rows() / batch, clusters.clusters(), wanted);
+        Tensor keys = Tensor.uninitialised(DType.I32, batch, clusters.rows() / batch, clusters.clusters(), wanted);
         Native.ALL.asSlice(keys.address(), keys.bytes()).fill((byte) 0xFF);
         for (int i = 0; i < chosen.length; i++) {
             for (int k = 0; k < chosen[i].length; k++) {

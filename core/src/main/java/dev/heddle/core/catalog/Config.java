@@ -151,7 +151,8 @@ public final class Config {
     }
 
     private static ConfigException wrong(String key, Object value, String wanted) {
-        return new ConfigException("config: '" + key + "' is " + abbreviate(String.valueOf(value)) + "; it must be " + wanted);
+        return new ConfigException(
+                "config: '" + key + "' is " + abbreviate(String.valueOf(value)) + "; it must be " + wanted);
     }
 
     /// The settings as a JSON object on one line.
