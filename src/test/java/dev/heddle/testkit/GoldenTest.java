@@ -7,6 +7,8 @@ import dev.heddle.core.file.Safetensors;
 import dev.heddle.core.file.SafetensorsWriter;
 import dev.heddle.core.file.StoredTensor;
 import dev.heddle.core.file.StoredType;
+import dev.heddle.core.tensor.DType;
+import dev.heddle.core.tensor.Memory;
 import dev.heddle.core.tensor.Shape;
 import dev.heddle.core.tensor.Tensor;
 import dev.heddle.testkit.GoldenResult.Status;
@@ -164,13 +166,43 @@ class GoldenTest {
         "config, '{\"width\": 6}'",
         "config, '{\"width\": 5, \"wdth\": 5}'",
         "config, '{'",
-        "config, '{\"width\": 2000000000}'"
+        "config, '{\"width\": 2000000000}'",
+        "config, '{\"width\": 60000}'",
+        "config, '{\"width\": 2147483648}'",
+        "config, '{\"width\": -5}'",
+        "config, '{\"width\": 5.5}'",
+        "config, '{\"width\": NaN}'",
+        "config, '{\"width\": \"5\"}'",
+        "config, '{\"width\": null}'",
+        "config, '{\"width\": [5]}'"
     })
     void lyingMetadataFails(String key, String value) {
         golden.metadata.put(key, value);
         GoldenResult result = check(Lie.NOTHING);
         assertThat(result.status()).isEqualTo(Status.FAIL);
-        assertThat(result.reason()).isNotEmpty();
+        assertThat(result.reason()).isNotEmpty().doesNotContain("java.", "\n").hasSizeLessThan(300);
+    }
+
+    @Test
+    void configThatAsksForMoreThanTheWeightsIsRefusedBeforeItIsAllocated() {
+        golden.metadata.put("config", "{\"width\": 60000}");
+        long before = Memory.liveBytes();
+        GoldenResult result = check(Lie.NOTHING);
+        assertThat(result.reason()).contains("config: asks for more than the", "weights");
+        assertThat(Memory.liveBytes() - before).isLessThan(1 << 25);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"w.w", "in.x", "in.cotangent", "out.y", "grad.in.x"})
+    void emptyTensorOfHugeSizesIsRefused(String name) {
+        golden.tensors.put(name, Tensor.zeros(DType.F32, Integer.MAX_VALUE, 0));
+        assertThat(check(Lie.NOTHING).reason()).contains(name, "larger sizes than numbers");
+    }
+
+    @Test
+    void weightsOfWholeNumbersAreRefused() {
+        golden.tensors.put("w.w", Tensor.zeros(DType.I32, golden.tensors.get("w.w").shape()));
+        assertThat(check(Lie.NOTHING).reason()).contains("weight w: found I32", "floating");
     }
 
     @ParameterizedTest

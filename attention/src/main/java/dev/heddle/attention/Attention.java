@@ -206,15 +206,26 @@ public final class Attention extends TokenMixer {
     /// @throws InputException if the cache was started by another layer or for another batch
     @Override
     public Step advance(Tensor x, MixerState state) {
+        return advance(x, state, null);
+    }
+
+    /// The next tokens of padded sequences against all before them that are no padding.
+    ///
+    /// @param x `[B, n, D]`
+    /// @param keyMask `[B, M]` BOOL for the M tokens in the cache and in `x`, true = may be attended; null if all may
+    /// @throws InputException if the cache was started by another layer or for another batch
+    /// @throws ShapeException if a tensor does not fit
+    public Step advance(Tensor x, MixerState state, @Nullable Tensor keyMask) {
         MixerInputs.requireTokens(x, width);
         KeyValueCache before = KeyValueCache.of(this, state, x);
         if (x.dim(1) == 0) {
             return new Step(Tensor.zeros(x.dtype(), x.shape().with(-1, outputWidth())), before);
         }
+        MixerInputs.requireMask("key_mask", keyMask, x.dim(0), before.length() + x.dim(1));
         Projected p = project(x, x, before.length());
         KeyValueCache after = before.append(p.k, p.v);
         int keys = after.length();
-        AttentionOptions options = options(x.dtype(), x.dim(1), keys, null);
+        AttentionOptions options = options(x.dtype(), x.dim(1), keys, keyMask);
         Tensor heads = ScaledDotProduct.attendCached(p.q, after.keyMemory(), after.valueMemory(), keys, options).y();
         return new Step(finish(heads), after);
     }

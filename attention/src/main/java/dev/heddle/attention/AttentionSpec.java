@@ -35,6 +35,8 @@ public final class AttentionSpec implements TokenMixer.Positionable {
     Linear.Factory linear = Dense::new;
     Initialiser initialiser = Initialiser.normal(0.02);
 
+    private static final int MOST_HEADS_LISTED = 128;
+
     AttentionSpec(int heads, int keyValueHeads) {
         if (heads < 1) {
             throw new ConfigException("heads: " + heads + " is less than 1; use 1 or more");
@@ -52,9 +54,10 @@ public final class AttentionSpec implements TokenMixer.Positionable {
         this.keyValueHeads = keyValueHeads;
     }
 
+    // All divisors of any number of heads that a model may have; 1 and the number itself always divide.
     private static String divisors(int heads) {
         StringBuilder text = new StringBuilder();
-        for (int g = 1; g < heads; g++) {
+        for (int g = 1; g <= Math.min(heads / 2, MOST_HEADS_LISTED); g++) {
             if (heads % g == 0) {
                 text.append(g).append(" or ");
             }

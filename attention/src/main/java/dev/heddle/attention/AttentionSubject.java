@@ -67,6 +67,25 @@ final class AttentionSubject implements PatternSubject, MixerSubject {
         return keyMask == null ? attention.forward(x) : attention.forwardPadded(x, keyMask);
     }
 
+    /// The cached forms take a `key_mask` of the whole sequence.
+    @Override
+    public MixerState start(Tensor x, Map<String, Tensor> inputs) {
+        MixerInputs.requireMask("key_mask", inputs.get("key_mask"), x);
+        Map<String, Tensor> others = new LinkedHashMap<>(inputs);
+        others.remove("key_mask");
+        return MixerSubject.super.start(x, others);
+    }
+
+    @Override
+    public TokenMixer.Step advance(Tensor x, MixerState state, Map<String, Tensor> inputs) {
+        Tensor keyMask = inputs.get("key_mask");
+        if (keyMask == null) {
+            return attention.advance(x, state);
+        }
+        int keys = ((KeyValueCache) state).length() + x.dim(1);
+        return attention.advance(x, state, Layout.slice(keyMask, 1, 0, keys));
+    }
+
     @Override
     public Map<String, Tensor> stepwise(TokenMixer.Step last) {
         KeyValueCache cache = (KeyValueCache) last.state();

@@ -29,7 +29,14 @@ public final class MixerInputs {
     /// @param mask one boolean for each token of `x`, or null
     /// @throws ShapeException if `mask` is not BOOL `[B, N]`
     public static void requireMask(String name, @Nullable Tensor mask, Tensor x) {
-        Shape needed = Shape.of(x.dim(0), x.dim(1));
+        requireMask(name, mask, x.dim(0), x.dim(1));
+    }
+
+    /// @param name of the mask
+    /// @param mask one boolean for each of `tokens` tokens, or null
+    /// @throws ShapeException if `mask` is not BOOL `[batch, tokens]`
+    static void requireMask(String name, @Nullable Tensor mask, int batch, int tokens) {
+        Shape needed = Shape.of(batch, tokens);
         if (mask != null && (mask.dtype() != DType.BOOL || !mask.shape().equals(needed))) {
             throw new ShapeException(name + ": found " + mask + "; BOOL" + needed + ", one for each token, is needed");
         }

@@ -49,6 +49,14 @@ public interface MixerSubject extends Subject {
         return start(x);
     }
 
+    /// The next tokens of a sequence, for whatever else is given with it.
+    ///
+    /// @param x `[B, n, D]`
+    /// @param inputs all that were given with the whole sequence
+    default TokenMixer.Step advance(Tensor x, MixerState state, Map<String, Tensor> inputs) {
+        return mixer().advance(x, state);
+    }
+
     /// Tokens that the recurrent form reads at once before it goes token by token.
     default int prompt() {
         return 1;
@@ -86,7 +94,13 @@ public interface MixerSubject extends Subject {
         }
         boolean chunks = form instanceof Form.Chunkwise;
         int chunk = form instanceof Form.Chunkwise(int size) ? size : 1;
-        return stepwise(Stepwise.run(mixer(), start(x, inputs), x, chunks ? chunk : prompt(), chunk));
+        return stepwise(
+                Stepwise.run(
+                        (tokens, state) -> advance(tokens, state, inputs),
+                        start(x, inputs),
+                        x,
+                        chunks ? chunk : prompt(),
+                        chunk));
     }
 
     @Override

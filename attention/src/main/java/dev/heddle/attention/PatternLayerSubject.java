@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import dev.heddle.attention.pattern.AttentionPattern;
 import dev.heddle.core.catalog.LazyOutputs;
+import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Shape;
@@ -38,6 +39,23 @@ record PatternLayerSubject(AttentionSubject layer) implements PatternSubject, Mi
     public Map<String, Tensor> parallel(Tensor x, Map<String, Tensor> inputs) {
         Tensor y = requireNonNull(layer.parallel(x, inputs).get("y"));
         return outputs(MixerInputs.zeroPadding(y, inputs.get("key_mask")));
+    }
+
+    @Override
+    public MixerState start(Tensor x, Map<String, Tensor> inputs) {
+        return layer.start(x, inputs);
+    }
+
+    @Override
+    public TokenMixer.Step advance(Tensor x, MixerState state, Map<String, Tensor> inputs) {
+        TokenMixer.Step step = layer.advance(x, state, inputs);
+        Tensor keyMask = inputs.get("key_mask");
+        if (keyMask == null) {
+            return step;
+        }
+        int keys = ((KeyValueCache) step.state()).length();
+        Tensor own = Layout.slice(keyMask, 1, keys - x.dim(1), keys);
+        return new TokenMixer.Step(MixerInputs.zeroPadding(step.y(), own), step.state());
     }
 
     @Override

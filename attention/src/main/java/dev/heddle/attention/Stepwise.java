@@ -6,6 +6,7 @@ import dev.heddle.core.tensor.Tensor;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiFunction;
 
 /// Runs a mixer over a whole sequence in the forms that carry a state.
 public final class Stepwise {
@@ -18,13 +19,19 @@ public final class Stepwise {
     /// @return the outputs `[B, N, D]` and the state after the last token
     /// @throws ConfigException if `chunk` is below 1
     public static TokenMixer.Step run(TokenMixer mixer, Tensor x, int chunk) {
-        return run(mixer, mixer.start(x.dim(0), Math.max(1, x.dim(1)), x.dtype()), x, chunk, chunk);
+        return run(mixer::advance, mixer.start(x.dim(0), Math.max(1, x.dim(1)), x.dtype()), x, chunk, chunk);
     }
 
     /// All of `x` from a state on, in chunks behind a first one of another size.
     ///
+    /// @param advance some tokens and the state before them to their outputs and the state after them
     /// @param first tokens in the first chunk
-    static TokenMixer.Step run(TokenMixer mixer, MixerState before, Tensor x, int first, int chunk) {
+    static TokenMixer.Step run(
+            BiFunction<Tensor, MixerState, TokenMixer.Step> advance,
+            MixerState before,
+            Tensor x,
+            int first,
+            int chunk) {
         if (chunk < 1) {
             throw new ConfigException("chunk: " + chunk + " tokens; use 1 or more");
         }
@@ -33,7 +40,7 @@ public final class Stepwise {
         int from = 0;
         do {
             int to = (int) Math.min((long) from + (from == 0 ? first : chunk), x.dim(1));
-            TokenMixer.Step step = mixer.advance(Layout.slice(x, 1, from, to), state);
+            TokenMixer.Step step = advance.apply(Layout.slice(x, 1, from, to), state);
             parts.add(step.y());
             state = step.state();
             from = to;

@@ -24,6 +24,7 @@ import dev.heddle.positional.Rope;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.util.Arrays;
@@ -50,6 +51,27 @@ class AttentionLawTest {
         equal(
                 Tensors.layer(Attention.grouped(H, H).bias(true), D, Tensors.weights(multiHead)).forward(X),
                 multiHead.forward(X));
+    }
+
+    // Padding on the left, on the right, and of a whole sequence.
+    @ParameterizedTest
+    @CsvSource({"mha, ''", "gqa, ', \"n_kv_heads\": 3'", "mqa, ', \"rope_theta\": 50.0'"})
+    void cachedFormsSeeNoPadding(String id, String more) {
+        Config config = Config.parse("{\"d_model\": " + D + ", \"n_heads\": 6, \"bias\": true" + more + "}");
+        Subject subject = Catalog.load().variant(id).build(config, Seed.of(3));
+        subject.module().convert(DType.F64);
+        Tensor x = Tensors.random("x", 3, N, D);
+        boolean[] real = new boolean[3 * N];
+        for (int i = 0; i < N; i++) {
+            real[i] = i > 1;
+            real[N + i] = i < 4;
+        }
+        Map<String, Tensor> inputs = Map.of("x", x, "key_mask", Tensor.of(real, 3, N));
+        Tensor parallel = subject.run(inputs, Form.PARALLEL).get("y");
+        for (Form form : new Form[] {Form.RECURRENT, new Form.Chunkwise(3)}) {
+            equal(subject.run(inputs, form).get("y"), parallel);
+        }
+        assertThat(Tensors.difference(subject.run(Map.of("x", x), Form.RECURRENT).get("y"), parallel)).isPositive();
     }
 
     @Test

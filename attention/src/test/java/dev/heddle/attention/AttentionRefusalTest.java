@@ -127,6 +127,9 @@ class AttentionRefusalTest {
                 "flash|{'n_heads': 3, 'head_dim': 0}|each must be 1 or more",
                 "flash|{'n_heads': 3, 'head_dim': 4, 'softcap': -1.0}|softcap: -1.0",
                 "flash|{'n_heads': 3, 'head_dim': 4, 'scale': 0.0}|scale: 0.0",
+                "mha|{'d_model': 12, 'n_heads': 3, 'head_dim': 1000000000}|multiply to more than",
+                "gqa|{'d_model': 12, 'n_heads': 2147483647, 'n_kv_heads': 2}|use 1 or 2147483647",
+                "flash|{'n_heads': 3, 'head_dim': 4, 'window': [null, 1]}|a list without null",
                 "flash|{'n_heads': 3, 'head_dim': 4, 'window': [1]}|window: [1]",
                 "flash|{'n_heads': 3, 'head_dim': 4, 'window': [-2, 1]}|window: [-2, 1]",
                 "flash|{'n_heads': 3, 'head_dim': 4, 'causal_align': 'top_left'}|causal_align: 'top_left'",
@@ -139,9 +142,17 @@ class AttentionRefusalTest {
     }
 
     @Test
-    void aCachedFormWithAMaskIsRefused() {
+    void aCachedFormWithAContextOrAMaskOfOtherTokensIsRefused() {
         Subject subject = CATALOG.variant("mha").build(Config.parse("{\"d_model\": 12, \"n_heads\": 3}"), Seed.of(0));
-        Map<String, Tensor> inputs = Map.of("x", X.cast(DType.F32), "key_mask", Tensor.of(new boolean[14], 2, 7));
-        assertThatThrownBy(() -> subject.run(inputs, Form.RECURRENT)).isInstanceOf(InputException.class);
+        Tensor x = X.cast(DType.F32);
+        assertThatThrownBy(() -> subject.run(Map.of("x", x, "context", x), Form.RECURRENT))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("context");
+        for (int tokens : new int[] {6, 8}) {
+            Tensor mask = Tensor.of(new boolean[2 * tokens], 2, tokens);
+            assertThatThrownBy(() -> subject.run(Map.of("x", x, "key_mask", mask), Form.RECURRENT))
+                    .isInstanceOf(ShapeException.class)
+                    .hasMessageContaining("key_mask");
+        }
     }
 }

@@ -3,8 +3,8 @@ package dev.heddle.mlp;
 import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.error.ConfigException;
-import dev.heddle.core.error.InputException;
 import dev.heddle.core.kernel.Activation;
 import dev.heddle.core.nn.Initialiser;
 import dev.heddle.core.ops.Activations;
@@ -31,10 +31,7 @@ final class ActivationCurvesSubject implements Subject {
 
     @Override
     public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
-        Tensor x = inputs.get("x");
-        if (x == null) {
-            throw new InputException("input x: missing; inputs given: " + inputs.keySet());
-        }
+        Tensor x = SubjectInputs.floating(inputs, "x");
         Map<String, Tensor> outputs = new LinkedHashMap<>();
         for (Activation activation : activations) {
             outputs.put(activation.id(), Activations.activate(activation, x));

@@ -107,7 +107,7 @@ public final class FeedForwardCatalog implements CatalogProvider {
     private static int width(Config config) {
         int width = config.integer("dim");
         if (width < 1) {
-            throw new ConfigException("dim: " + width + " is less than 1");
+            throw new ConfigException("dim: " + width + " is less than 1; use 1 or more");
         }
         return width;
     }

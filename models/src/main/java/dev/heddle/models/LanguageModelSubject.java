@@ -1,12 +1,11 @@
 package dev.heddle.models;
 
-import static java.util.Objects.requireNonNull;
-
 import dev.heddle.attention.KeyValueCache;
 import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.LazyOutputs;
 import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.nn.Module;
 import dev.heddle.core.ops.CrossEntropy;
 import dev.heddle.core.ops.Layout;
@@ -54,7 +53,7 @@ final class LanguageModelSubject implements Subject {
 
     @Override
     public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
-        Tensor tokens = requireNonNull(inputs.get("tokens"), "tokens");
+        Tensor tokens = SubjectInputs.integers(inputs, "tokens", 2);
         var outputs = new LazyOutputs();
         Tensor logits =
                 switch (form) {

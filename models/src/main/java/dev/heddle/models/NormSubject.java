@@ -1,10 +1,9 @@
 package dev.heddle.models;
 
-import static java.util.Objects.requireNonNull;
-
 import dev.heddle.core.catalog.Cost;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.Subject;
+import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.nn.Initialiser;
 import dev.heddle.core.nn.Module;
 import dev.heddle.core.tensor.DType;
@@ -41,7 +40,7 @@ record NormSubject(
 
     @Override
     public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
-        return Map.of("y", function.apply(requireNonNull(inputs.get("x"), "x")));
+        return Map.of("y", function.apply(SubjectInputs.floating(inputs, "x")));
     }
 
     @Override

@@ -107,7 +107,7 @@ final class NormVariant {
         int layers = config.integer("layers");
         boolean causal = config.flag("causal");
         if (layers < 1) {
-            throw new ConfigException("layers: " + layers + " is less than 1");
+            throw new ConfigException("layers: " + layers + " is less than 1; use 1 or more");
         }
         // A layer norm of a block has its bias although the linear layers have none.
         Norm.Factory norm = factory(config.text("norm"), config, true);

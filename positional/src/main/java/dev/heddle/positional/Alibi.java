@@ -14,6 +14,9 @@ import java.util.Arrays;
 ///
 /// Source: "Train Short, Test Long", arXiv 2108.12409, and ofirpress/attention_with_linear_biases.
 public final class Alibi extends ScorePosition {
+    // Slopes of neighbouring heads differ by less than a double can tell long before.
+    private static final int MOST_HEADS = 1 << 20;
+
     private final double[] slopes;
 
     private Alibi(double[] slopes) {
@@ -38,7 +41,10 @@ public final class Alibi extends ScorePosition {
     /// @throws ConfigException if there is less than one head
     public static double[] pressSlopes(int heads) {
         if (heads < 1) {
-            throw new ConfigException("heads: " + heads + " is less than 1");
+            throw new ConfigException("heads: " + heads + " is less than 1; use 1 or more");
+        }
+        if (heads > MOST_HEADS) {
+            throw new ConfigException("heads: " + heads + " have no slopes apart; use at most " + MOST_HEADS);
         }
         int power = Integer.highestOneBit(heads);
         double[] slopes = new double[heads];

@@ -18,13 +18,20 @@ public abstract non-sealed class EmbeddingPosition extends PositionEncoding {
     ///
     /// @throws ShapeException if widths or numbers of tokens differ
     static Tensor plusRows(Tensor x, Tensor rows, Positions positions) {
-        int width = rows.dim(-1);
-        if (x.rank() < 2 || x.dim(-1) != width || x.dtype() != rows.dtype()) {
-            throw new ShapeException(
-                    "position: input " + x + " does not fit; [B, N, " + width + "] of " + rows.dtype() + " is needed");
+        requireWidth(x, rows.dim(-1));
+        if (x.dtype() != rows.dtype()) {
+            throw new ShapeException("position: input " + x + " does not fit; " + rows.dtype() + " is needed");
         }
         boolean forBatch = positions.areForBatch(x.shape().product(0, x.rank() - 2), x.dim(-2));
         return Arithmetic.add(x, forBatch ? Layout.reshape(rows, x.shape()) : rows);
+    }
+
+    /// @throws ShapeException if `x` is not floating `[…, N, width]`
+    static void requireWidth(Tensor x, int width) {
+        if (x.rank() < 2 || x.dim(-1) != width || !x.dtype().isFloating()) {
+            throw new ShapeException(
+                    "position: input " + x + " does not fit; floating [B, N, " + width + "] is needed");
+        }
     }
 
     /// Makes the encoding for a stack.

@@ -20,7 +20,7 @@ public final class Learned extends EmbeddingPosition {
 
     private Learned(Spec spec, int width, Seed seed) {
         if (width < 1) {
-            throw new ConfigException("learned position: width " + width + " is less than 1");
+            throw new ConfigException("learned position: width " + width + " is less than 1; use 1 or more");
         }
         this.table =
                 parameter(
@@ -40,10 +40,11 @@ public final class Learned extends EmbeddingPosition {
         return table.value().dim(0);
     }
 
-    /// @throws InputException if a position is beyond the table
+    /// @throws InputException if a position is negative or beyond the table
     @Override
     public Tensor apply(Tensor x, Positions positions) {
         int size = positions();
+        positions.requireCounted();
         if (positions.max() >= size) {
             throw new InputException(
                     "position: "

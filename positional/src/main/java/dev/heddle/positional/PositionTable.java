@@ -21,6 +21,9 @@ final class PositionTable {
     /// to exhaust memory.
     private static final int KEPT = 1 << 16;
 
+    /// Columns that a row may have: each has a frequency of its own in memory.
+    static final int MOST_COLUMNS = 1 << 20;
+
     private static final int FIRST = 128;
     private static final int ALIGNMENT = 64;
 
@@ -45,7 +48,7 @@ final class PositionTable {
         if (count == 0 || columns == 0) {
             return Tensor.zeros(dtype, count, columns);
         }
-        if (positions.max() >= KEPT) {
+        if (positions.max() >= KEPT || positions.min() < 0) {
             Tensor rows = Tensor.uninitialised(dtype, count, columns);
             for (int i = 0; i < count; i++) {
                 compute(rows, i, positions.at(i));

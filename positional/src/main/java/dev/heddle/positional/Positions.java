@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /// The absolute positions of a run of tokens: 0..N−1 for a whole sequence, an offset for cached decoding, any numbers
-/// for packed or left-padded ones.
+/// for packed or left-padded ones. Rotations take negative ones too, tables of positions do not.
 public final class Positions {
     private final int[] values;
 
@@ -20,26 +20,25 @@ public final class Positions {
     }
 
     /// `first, first+1, …`, `count` of them.
+    ///
+    /// @throws InputException if the last one would be too large
     public static Positions range(int first, int count) {
-        return of(IntStream.range(first, Math.addExact(first, count)).toArray());
+        if ((long) first + count > Integer.MAX_VALUE) {
+            throw new InputException(
+                    "position: " + count + " tokens from position " + first + " on pass 2^31; use a smaller offset");
+        }
+        return new Positions(IntStream.range(first, first + count).toArray());
     }
 
     /// Explicit positions: one a token of every sequence alike, or, for sequences that differ, one a token of the whole
     /// batch, sequence after sequence.
-    ///
-    /// @throws InputException if one is negative
     public static Positions of(int... values) {
-        for (int value : values) {
-            if (value < 0) {
-                throw new InputException("position: " + value + " is negative; positions count from 0");
-            }
-        }
         return new Positions(values.clone());
     }
 
     /// Explicit positions `[N]` or `[B, N]`, I32.
     ///
-    /// @throws InputException if they are not whole numbers or one is negative
+    /// @throws InputException if they are not whole numbers
     public static Positions of(Tensor values) {
         if (values.dtype() != DType.I32) {
             throw new InputException("positions: found " + values + "; whole numbers (I32) are needed");
@@ -92,6 +91,20 @@ public final class Positions {
     /// The largest position, −1 if there is none.
     public int max() {
         return IntStream.of(values).max().orElse(-1);
+    }
+
+    /// The smallest position, 0 if there is none.
+    public int min() {
+        return IntStream.of(values).min().orElse(0);
+    }
+
+    /// Refuses what has no row in a table.
+    ///
+    /// @throws InputException if one is negative
+    void requireCounted() {
+        if (min() < 0) {
+            throw new InputException("position: " + min() + " is negative; use positions that count from 0");
+        }
     }
 
     /// True if every position is one more than that before it.

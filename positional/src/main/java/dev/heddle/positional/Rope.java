@@ -33,6 +33,10 @@ public final class Rope extends QueryKeyPosition {
                             + " leave one over; use an even head width, or rotate fewer columns (rotary_dim)");
         }
         int rotary = spec.rotaryWidth.orElse(headWidth);
+        if (rotary > PositionTable.MOST_COLUMNS) {
+            throw new ConfigException(
+                    "rotary_dim: " + rotary + " is too large; use at most " + PositionTable.MOST_COLUMNS);
+        }
         if (rotary > headWidth || rotary % 2 != 0) {
             throw new ConfigException(
                     "rotary_dim: "
@@ -121,7 +125,7 @@ public final class Rope extends QueryKeyPosition {
             }
             if (rotaryWidth.orElse(0) < 0 || rotaryWidth.orElse(0) % 2 != 0) {
                 throw new ConfigException(
-                        "rotary_dim: " + rotaryWidth.getAsInt() + " is not an even number of 0 or more");
+                        "rotary_dim: " + rotaryWidth.getAsInt() + " is odd or negative; use 0, 2, 4 …");
             }
             this.base = base;
             this.style = style;

@@ -6,6 +6,8 @@ import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.tensor.Seed;
 
+import java.util.function.Function;
+
 /// Reads the configuration of a rotary embedding as golden files write it.
 final class RopeConfig {
     private static final Schema SCALING =
@@ -29,7 +31,8 @@ final class RopeConfig {
                 .optional("base", 10_000.0, "base of the frequencies")
                 .required("style", "which columns rotate together: interleaved or half_split")
                 .optional("scaling", null, "object with type, factor …, to serve longer contexts; none by default")
-                .optional("seq_len", null, "dynamic scaling: the length that the frequencies are for")
+                .optional(
+                        "seq_len", null, "dynamic scaling: length that the frequencies are for; the input's by default")
                 .optional("heads", null, "given: whole self-attention with so many heads, not only the rotation")
                 .optional("dim", null, "self-attention: model width, heads times head_dim by default")
                 .optional("causal", true, "self-attention: keys after a query are masked")
@@ -39,16 +42,37 @@ final class RopeConfig {
     static Subject build(Config config, Seed seed) {
         int headWidth = config.integer("head_dim");
         if (headWidth < 1) {
-            throw new ConfigException("head_dim: " + headWidth + " is less than 1");
+            throw new ConfigException("head_dim: " + headWidth + " is less than 1; use 1 or more");
         }
+        Function<Positions, Rope> rope = rope(config, headWidth);
+        return config.has("heads")
+                ? new RotaryAttentionSubject(rope, config, seed)
+                : new RotationSubject(rope, headWidth);
+    }
+
+    // Dynamic scaling is for the length at hand unless the config fixes one.
+    private static Function<Positions, Rope> rope(Config config, int headWidth) {
+        boolean free = config.has("scaling") && !config.has("seq_len") && isDynamic(config.object("scaling"));
+        Rope fixed = rope(free ? config.with("seq_len", 1) : config).create(headWidth);
+        if (!free) {
+            return positions -> fixed;
+        }
+        return positions -> {
+            int length = Math.clamp(positions.max() + 1L, 1, Integer.MAX_VALUE);
+            return rope(config.with("seq_len", length)).create(headWidth);
+        };
+    }
+
+    private static boolean isDynamic(Config scaling) {
+        return "dynamic".equals(scaling.get("type"));
+    }
+
+    private static Rope.Spec rope(Config config) {
         Rope.Spec spec =
                 Rope.base(config.number("base"))
                         .style(RopeStyle.of("style", config.text("style")))
                         .scaling(scaling(config));
-        Rope rope = (config.has("rotary_dim") ? spec.partial(config.integer("rotary_dim")) : spec).create(headWidth);
-        return config.has("heads")
-                ? new RotaryAttentionSubject(rope, config, seed)
-                : new RotationSubject(rope, headWidth);
+        return config.has("rotary_dim") ? spec.partial(config.integer("rotary_dim")) : spec;
     }
 
     private static RopeScaling scaling(Config config) {

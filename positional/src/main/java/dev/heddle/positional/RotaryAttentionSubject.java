@@ -20,28 +20,30 @@ import dev.heddle.core.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 import java.util.Map;
+import java.util.function.Function;
 
 /// Self-attention with rotated queries and keys, every score written out: `x` `[B, N, D]` → `y` and `attn`
 /// `[B, H, N, N]`. Weights `q_proj`, `k_proj`, `v_proj`, `o_proj` and, if wanted, `q_proj.bias` ….
 final class RotaryAttentionSubject implements Subject {
-    private final Rope rope;
+    private final Function<Positions, Rope> ropes;
     private final int width;
     private final int heads;
     private final int headWidth;
     private final boolean causal;
     private final Projections projections;
 
-    RotaryAttentionSubject(Rope rope, Config config, Seed seed) {
-        this.rope = rope;
+    /// @param ropes the rotation for some positions
+    RotaryAttentionSubject(Function<Positions, Rope> ropes, Config config, Seed seed) {
+        this.ropes = ropes;
         this.heads = config.integer("heads");
         this.headWidth = config.integer("head_dim");
         if (heads < 1) {
-            throw new ConfigException("heads: " + heads + " is less than 1");
+            throw new ConfigException("heads: " + heads + " is less than 1; use 1 or more");
         }
         int inner = Math.multiplyExact(heads, headWidth);
         this.width = config.integer("dim", inner);
         if (width < 1) {
-            throw new ConfigException("dim: " + width + " is less than 1");
+            throw new ConfigException("dim: " + width + " is less than 1; use 1 or more");
         }
         this.causal = config.flag("causal");
         boolean bias = config.flag("bias");
@@ -84,6 +86,7 @@ final class RotaryAttentionSubject implements Subject {
         Tensor x = SubjectInputs.tensor(inputs, "x", 3);
         int length = x.dim(1);
         Positions positions = Positions.input(inputs, 0, length);
+        Rope rope = ropes.apply(positions);
         var result =
                 MaterialisedAttention.attend(
                         rope.onQueries(heads(projections.query.apply(x)), positions),

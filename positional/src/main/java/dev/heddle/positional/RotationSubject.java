@@ -5,7 +5,6 @@ import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.catalog.SubjectInputs;
 import dev.heddle.core.nn.Initialiser;
-import dev.heddle.core.nn.Module;
 import dev.heddle.core.ops.Layout;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
@@ -14,29 +13,27 @@ import dev.heddle.core.tensor.Tensor;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Function;
 
 /// The rotation by itself: `x` `[B, H, N, D]` (head-major) and `positions` → `y`, with `inv_freq`, `cos`, `sin` and
 /// `attention_factor`.
 final class RotationSubject implements Subject {
     private static final int SAMPLE_HEADS = 2;
 
-    private final Rope rope;
+    private final Function<Positions, Rope> ropes;
     private final int headWidth;
 
-    RotationSubject(Rope rope, int headWidth) {
-        this.rope = rope;
+    /// @param ropes the rotation for some positions
+    RotationSubject(Function<Positions, Rope> ropes, int headWidth) {
+        this.ropes = ropes;
         this.headWidth = headWidth;
-    }
-
-    @Override
-    public Module module() {
-        return rope;
     }
 
     @Override
     public Map<String, Tensor> run(Map<String, Tensor> inputs, Form form) {
         Tensor x = SubjectInputs.tensor(inputs, "x", 4);
         Positions positions = Positions.input(inputs, 0, x.dim(2));
+        Rope rope = ropes.apply(positions);
         Tensor rotated = rope.onQueries(Layout.permute(x, 0, 2, 1, 3), positions);
         Map<String, Tensor> outputs = new LinkedHashMap<>();
         outputs.put("y", Layout.permute(rotated, 0, 2, 1, 3));

@@ -17,6 +17,7 @@ import java.util.stream.Collectors;
 ///
 /// Source: arXiv 1706.03762 section 3.5 and, for the other layouts, tensor2tensor, fairseq and RoFormer.
 public final class Sinusoidal extends EmbeddingPosition {
+    private final int width;
     private final double scale;
     private final PositionTable table;
 
@@ -32,6 +33,11 @@ public final class Sinusoidal extends EmbeddingPosition {
                             + least
                             + " or more");
         }
+        if (width > PositionTable.MOST_COLUMNS) {
+            throw new ConfigException(
+                    "sinusoidal: width " + width + " is too large; use at most " + PositionTable.MOST_COLUMNS);
+        }
+        this.width = width;
         this.scale = spec.scaleInput ? Math.sqrt(width) : 1;
         this.table = new PositionTable(width, spec.layout.elements(width, spec.base));
     }
@@ -105,12 +111,16 @@ public final class Sinusoidal extends EmbeddingPosition {
 
     @Override
     public Tensor apply(Tensor x, Positions positions) {
+        requireWidth(x, width);
         Tensor scaled = scale == 1 ? x : Arithmetic.scale(x, scale);
         return plusRows(scaled, rows(positions, x.dtype()), positions);
     }
 
     /// The rows of the table, `[count, D]`.
+    ///
+    /// @throws InputException if a position is negative
     public Tensor rows(Positions positions, DType dtype) {
+        positions.requireCounted();
         return table.rows(positions, dtype);
     }
 

@@ -92,7 +92,9 @@ class LearnedTest {
         assertThatThrownBy(() -> Positions.of(Tensor.of(new float[] {1.5f}, 1)))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("I32");
-        assertThatThrownBy(() -> Positions.of(Tensor.of(new int[] {0, -1}, 2)))
+        Tensor x = Tensors.random("x", 1, 2, WIDTH);
+        Learned learned = Learned.max(4).create(WIDTH, Seed.of(1));
+        assertThatThrownBy(() -> learned.apply(x, Positions.of(Tensor.of(new int[] {0, -1}, 2))))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("-1 is negative");
         assertThatThrownBy(() -> Positions.ofPadded(Tensor.of(new int[] {1, 1}, 1, 2)))

@@ -20,6 +20,7 @@ import dev.heddle.core.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.util.List;
 import java.util.Map;
@@ -114,6 +115,20 @@ class PositionalCatalogTest {
     }
 
     @ParameterizedTest
+    @ValueSource(ints = {3, 16, 40})
+    void dynamicScalingWithoutALengthIsForTheInputs(int length) {
+        String config =
+                "{\"head_dim\": 8, \"style\": \"half_split\", \"scaling\": {\"type\": \"dynamic\", \"factor\": 2.0,"
+                        + " \"original_max_positions\": 16}";
+        Map<String, Tensor> x = Map.of("x", Tensors.random("x", 1, 2, length, 8));
+        Map<String, Tensor> given = run(build("rope", config + ", \"seq_len\": " + length + "}"), x);
+        Map<String, Tensor> derived = run(build("rope", config + "}"), x);
+        for (String output : given.keySet()) {
+            assertThat(Tensors.difference(derived.get(output), given.get(output))).isZero();
+        }
+    }
+
+    @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             textBlock =
@@ -143,7 +158,12 @@ class PositionalCatalogTest {
                     rope       | {"head_dim": 8, "style": "half_split", "scaling": {"type": "yarn", "factor": 2}}     | original_max_positions
                     rope       | {"head_dim": 8, "style": "half_split", "scaling": {"type": "yarn", "beta_fst": 2}}    | beta_fast
                     rope       | {"head_dim": 8, "style": "half_split", "scaling": {"type": "llama3", "factor": 2}}   | low_freq_factor
-                    rope       | {"head_dim": 8, "style": "half_split", "scaling": {"type": "dynamic", "factor": 2, "original_max_positions": 4}} | seq_len
+                    rope       | {"head_dim": 8, "style": "half_split", "scaling": {"type": "dynamic", "factor": 2}}  | original_max_positions
+                    rope       | {"head_dim": 2000000000, "style": "half_split"}     | too large
+                    sinusoidal | {"dim": 2000000000}                                 | too large
+                    alibi      | {"heads": 2000000000, "head_dim": 4}                | at most
+                    learned    | {"dim": 4, "max_positions": 1e400}                  | max_positions
+                    alibi      | {"heads": 2, "head_dim": 4, "slope_scheme": [null, 1]} | without null
                     rope       | {"head_dim": 2, "style": "half_split", "scaling": {"type": "ntk", "factor": 2}}      | 2 rotary columns
                     rope       | {"head_dim": 8, "style": "half_split", "heads": 0} | heads
                     alibi      | {"heads": 0, "head_dim": 4}                        | heads

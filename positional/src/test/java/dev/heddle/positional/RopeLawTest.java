@@ -70,6 +70,15 @@ class RopeLawTest {
 
     @ParameterizedTest
     @EnumSource
+    void rotationsByNegativePositionsUndo(RopeStyle style) {
+        Tensor x = Tensors.random("x", 1, 3, 2, WIDTH);
+        Rope rope = rope(style);
+        Tensor there = rope.onQueries(x, Positions.of(5, 0, 70_000));
+        assertThat(Tensors.difference(rope.onQueries(there, Positions.of(-5, 0, -70_000)), x)).isLessThan(1e-12);
+    }
+
+    @ParameterizedTest
+    @EnumSource
     void rotationsAdd(RopeStyle style) {
         Tensor x = Tensors.random("x", 1, 2, 3, WIDTH);
         Rope rope = rope(style);

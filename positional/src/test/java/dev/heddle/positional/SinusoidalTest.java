@@ -102,6 +102,8 @@ class SinusoidalTest {
         assertThatThrownBy(() -> Sinusoidal.Layout.of("concat2i"))
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining("concat_2i");
-        assertThatThrownBy(() -> Positions.range(-1, 2)).hasMessageContaining("-1 is negative");
+        Sinusoidal sinusoids = Sinusoidal.interleaved().create(WIDTH, Seed.of(1));
+        assertThatThrownBy(() -> sinusoids.rows(Positions.range(-1, 2), DType.F64))
+                .hasMessageContaining("-1 is negative");
     }
 }

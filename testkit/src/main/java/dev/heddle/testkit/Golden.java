@@ -2,6 +2,7 @@ package dev.heddle.testkit;
 
 import dev.heddle.core.catalog.Catalog;
 import dev.heddle.core.catalog.Variant;
+import dev.heddle.core.error.InputException;
 import dev.heddle.core.file.Safetensors;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Scope;
@@ -20,6 +21,12 @@ import java.util.List;
 ///
 /// Nothing is known about single files: whatever sizes and options one has, the variant is built from its config.
 public final class Golden {
+    // What a run may hold: the square of a sequence's length for each head in a short file, some hundred activations
+    // for
+    // each number in a long one.
+    private static final long WORKING_BYTES = 1L << 30;
+    private static final long BYTES_PER_ELEMENT = 4096;
+
     private Golden() {}
 
     /// Runs one file. Never throws: whatever is wrong with the file or the variant is in the result.
@@ -40,7 +47,15 @@ public final class Golden {
                 return draft.unsupported();
             }
             Variant variant = catalog.variant(draft.variant());
-            List<TensorComparison> comparisons = new GoldenRun(golden, variant, dtype).compare();
+            List<TensorComparison> comparisons =
+                    Scope.within(
+                            WORKING_BYTES + golden.elements() * BYTES_PER_ELEMENT,
+                            () ->
+                                    new InputException(
+                                            "memory: the run needs more than a file of "
+                                                    + golden.elements()
+                                                    + " numbers can ask for; use sizes that fit its tensors"),
+                            () -> new GoldenRun(golden, variant, dtype).compare());
             return draft.compared(comparisons);
         } catch (RuntimeException | Error e) {
             // A config out of a file can ask for anything, also for more memory or stack than there is.

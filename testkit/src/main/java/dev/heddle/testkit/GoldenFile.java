@@ -18,6 +18,7 @@ import java.util.Map;
 /// An open golden file, its names sorted into what they mean. Tensors are read when they are asked for.
 final class GoldenFile {
     private static final String COTANGENT = "cotangent";
+    private static final long MOST_EMPTY_SLOTS = 1L << 20;
 
     private final Safetensors file;
     private final List<String> inputs = new ArrayList<>();
@@ -40,6 +41,7 @@ final class GoldenFile {
     }
 
     private void sort(String tensor) {
+        requireCountable(file.entry(tensor));
         int dot = tensor.indexOf('.');
         String prefix = dot < 0 ? tensor : tensor.substring(0, dot);
         String name = tensor.substring(dot + 1);
@@ -57,6 +59,19 @@ final class GoldenFile {
                 }
                 gradients.add(new GradientName(tensor, prefix.substring("grad_".length()), name));
             }
+        }
+    }
+
+    // An empty tensor can claim any other sizes, and a batch of 2^31 sequences without tokens is still gone through.
+    private static void requireCountable(StoredTensor tensor) {
+        double slots = Arrays.stream(tensor.shape()).mapToDouble(size -> Math.max(1, size)).reduce(1, (a, b) -> a * b);
+        if (slots > Math.max(tensor.elements(), MOST_EMPTY_SLOTS) || slots > Integer.MAX_VALUE) {
+            throw new FileFormatException(
+                    "golden file: the tensor "
+                            + tensor
+                            + " has larger sizes than numbers; use at most "
+                            + MOST_EMPTY_SLOTS
+                            + " rows without numbers, and fewer than 2^31 numbers");
         }
     }
 
@@ -118,6 +133,16 @@ final class GoldenFile {
 
     List<GradientName> gradients() {
         return gradients;
+    }
+
+    /// Numbers in all weights together.
+    long weightElements() {
+        return weights.stream().mapToLong(name -> file.entry("w." + name).elements()).sum();
+    }
+
+    /// Numbers in all tensors together.
+    long elements() {
+        return file.entries().values().stream().mapToLong(StoredTensor::elements).sum();
     }
 
     /// The tensor names of the cotangents, by output.

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /// What became of one golden file.
 ///
@@ -31,6 +32,8 @@ public record GoldenResult(
         DType dtype,
         List<TensorComparison> tensors,
         String reason) {
+
+    private static final Pattern LINES = Pattern.compile("\\s*\\p{Cntrl}+\\s*");
 
     /// The outcomes.
     public enum Status {
@@ -65,8 +68,16 @@ public record GoldenResult(
 
     GoldenResult broken(Throwable cause) {
         String message = cause.getMessage();
-        String words = cause instanceof HeddleException && message != null ? message : cause.toString();
-        return with(Status.FAIL, List.of(), words);
+        String words =
+                switch (cause) {
+                    case HeddleException _ when message != null -> message;
+                    case OutOfMemoryError _ ->
+                            "memory: the run needs more than the JVM's heap of "
+                                    + Runtime.getRuntime().maxMemory()
+                                    + " bytes; use smaller sizes or a larger -Xmx";
+                    default -> cause.toString();
+                };
+        return with(Status.FAIL, List.of(), LINES.matcher(words).replaceAll(" "));
     }
 
     GoldenResult compared(List<TensorComparison> comparisons) {

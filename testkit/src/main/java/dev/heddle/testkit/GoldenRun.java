@@ -3,10 +3,12 @@ package dev.heddle.testkit;
 import dev.heddle.core.catalog.Form;
 import dev.heddle.core.catalog.Subject;
 import dev.heddle.core.catalog.Variant;
+import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.FileFormatException;
 import dev.heddle.core.tensor.Autograd;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Gradients;
+import dev.heddle.core.tensor.Scope;
 import dev.heddle.core.tensor.Seed;
 import dev.heddle.core.tensor.Tensor;
 import dev.heddle.testkit.GoldenFile.GradientName;
@@ -25,6 +27,10 @@ import java.util.TreeSet;
 /// One run of one golden file in one element type.
 final class GoldenRun {
     private static final String GRADIENT_NORM = "grad_norm";
+    // While a parameter is made it is held up to four times, in up to 8 bytes; a small one fills a block of 64.
+    private static final long BYTES_PER_WEIGHT = 64;
+    // What a model may keep besides its parameters, such as tables of positions.
+    private static final long WORKING_BYTES = 1L << 24;
 
     private final GoldenFile file;
     private final DType dtype;
@@ -39,8 +45,7 @@ final class GoldenRun {
     GoldenRun(GoldenFile file, Variant variant, DType dtype) {
         this.file = file;
         this.dtype = dtype;
-        Subject subject = variant.build(file.config(), Seed.of(0));
-        subject.module().convert(dtype);
+        Subject subject = build(variant);
         Set<String> wanted = new HashSet<>();
         file.gradients().forEach(gradient -> wanted.add(gradient.target()));
         for (String name : file.weights()) {
@@ -54,6 +59,22 @@ final class GoldenRun {
         Form form = subject.form(file.mode());
         outputs = subject.run(inputs, form);
         trained = isComplete(subject, form) ? outputs : subject.run(inputs, Form.PARALLEL);
+    }
+
+    // Every parameter of the model is a weight of the file, so a config that asks for many more numbers is lying.
+    private Subject build(Variant variant) {
+        return Scope.within(
+                WORKING_BYTES + file.weightElements() * BYTES_PER_WEIGHT,
+                () ->
+                        new ConfigException(
+                                "config: asks for more than the "
+                                        + file.weightElements()
+                                        + " numbers of the file's weights; make its sizes those of the weights"),
+                () -> {
+                    Subject subject = variant.build(file.config(), Seed.of(0));
+                    subject.module().convert(dtype);
+                    return subject;
+                });
     }
 
     private boolean isComplete(Subject subject, Form form) {

@@ -22,6 +22,8 @@ import java.util.Map;
 final class LayoutsSubject implements Subject {
     private static final Schema SCHEMA = BlockSparseConfig.schema().build();
 
+    private static final int MOST_PAIRS = 1 << 24;
+
     private final Map<String, Named> layouts = new LinkedHashMap<>();
     private final Seed seed;
 
@@ -37,6 +39,20 @@ final class LayoutsSubject implements Subject {
             }
             boolean each = complete.flag("different_layout_per_head");
             int blocks = BlockSparseConfig.blocks(complete);
+            if ((double) blocks * blocks * heads > MOST_PAIRS) {
+                throw new ConfigException(
+                        "layout "
+                                + name
+                                + ": "
+                                + heads
+                                + " heads of "
+                                + blocks
+                                + " by "
+                                + blocks
+                                + " blocks are more than can be written out; use at most "
+                                + MOST_PAIRS
+                                + " pairs of blocks");
+            }
             return new Named(rule, complete.integer("block"), blocks, heads, each ? heads : 1);
         }
 

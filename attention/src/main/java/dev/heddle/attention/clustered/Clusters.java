@@ -1,5 +1,6 @@
 package dev.heddle.attention.clustered;
 
+import dev.heddle.core.error.ConfigException;
 import dev.heddle.core.error.InputException;
 import dev.heddle.core.error.ShapeException;
 import dev.heddle.core.tensor.DType;
@@ -12,6 +13,8 @@ final class Clusters {
     private final Shape heads;
     private final int clusters;
     private final int length;
+    private static final int MOST_CLUSTERS = 4096;
+
     private final int[] counts;
     private final int[] sorted;
     private final Tensor membership;
@@ -20,6 +23,7 @@ final class Clusters {
 
     /// @param ids `[B, H, L]` I32, the cluster of each query
     /// @param lengths of the sequences; what comes after is padding and belongs to no cluster
+    /// @throws ConfigException if there are many more clusters than tokens
     /// @throws ShapeException if the ids are no such tensor
     /// @throws InputException if an id of a query that is no padding is outside `0..clusters-1`
     Clusters(Tensor ids, int clusters, int[] lengths) {
@@ -30,7 +34,8 @@ final class Clusters {
         heads = Shape.of(ids.dim(0), ids.dim(1));
         length = ids.dim(2);
         int rows = Math.toIntExact(heads.elements());
-        counts = new int[Math.multiplyExact(rows, clusters)];
+        requireSensible(rows);
+        counts = new int[rows * clusters];
         int[] member = ids.toInts();
         for (int i = 0; i < member.length; i++) {
             int row = i / length;
@@ -47,6 +52,15 @@ final class Clusters {
         membership = Tensor.of(member, member.length);
         order = Tensor.of(sorted, sorted.length);
         inverse = Tensor.of(back, back.length);
+    }
+
+    // No more clusters than queries can have a member, yet each costs a pass over all keys.
+    private void requireSensible(int rows) {
+        int most = Math.max(MOST_CLUSTERS, length);
+        if (clusters > most || (long) rows * clusters > Integer.MAX_VALUE) {
+            throw new ConfigException(
+                    "clusters: " + clusters + " in sequences of " + length + " tokens; use at most " + most);
+        }
     }
 
     private int checked(int id) {

@@ -46,13 +46,15 @@ final class TopKeys {
 
     /// The keys, `[B, H, C, wanted]`: ascending, then −1 where there are fewer.
     Tensor keys() {
-        int[] keys = new int[Math.multiplyExact(chosen.length, wanted)];
-        Arrays.fill(keys, -1);
-        for (int i = 0; i < chosen.length; i++) {
-            System.arraycopy(chosen[i], 0, keys, i * wanted, chosen[i].length);
-        }
         int batch = lengths.length;
-        return Tensor.of(keys, batch, clusters.rows() / batch, clusters.clusters(), wanted);
+        Tensor keys = Tensor.uninitialised(DType.I32, batch, clusters.rows() / batch, clusters.clusters(), wanted);
+        Native.ALL.asSlice(keys.address(), keys.bytes()).fill((byte) 0xFF);
+        for (int i = 0; i < chosen.length; i++) {
+            for (int k = 0; k < chosen[i].length; k++) {
+                Native.setInt(keys.address() + ((long) i * wanted + k) * Integer.BYTES, chosen[i][k]);
+            }
+        }
+        return keys;
     }
 
     /// BOOL `[B, H, C, L]`: true for the keys that were not chosen and are no padding.

@@ -329,6 +329,8 @@ class BlockRuleTest {
                 "'attention': 'sideways'|'sideways' is not known",
                 "'layout': 'user'|makes none",
                 "'seq_len': 33|33 is no multiple of block 4",
+                "'seq_len': 1000000000|more than can be written out",
+                "'layout': 'variable', 'global_block_indices': [null]|without null",
                 "'num_different_global_patterns': 2|different_layout_per_head",
                 "'layout': 'bslongformer', 'global_block_end_indices': [3, 4]|2 for 1",
                 "'layout': 'bslongformer', 'global_block_end_indices': [0]|0 to 0",

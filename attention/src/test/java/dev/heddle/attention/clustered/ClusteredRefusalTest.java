@@ -19,6 +19,7 @@ import dev.heddle.core.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.util.HashMap;
 import java.util.Map;
@@ -63,6 +64,17 @@ class ClusteredRefusalTest {
         assertThatThrownBy(() -> VARIANT.build(bad, Seed.of(1)))
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining(message);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {4097, Integer.MAX_VALUE})
+    void farMoreClustersThanTokensAreRefused(int clusters) {
+        Map<String, Tensor> inputs = new HashMap<>(INPUTS);
+        inputs.put("clusters", ids(1));
+        Subject subject = VARIANT.build(IMPROVED.with("clusters", clusters), Seed.of(1));
+        assertThatThrownBy(() -> subject.run(inputs, Form.PARALLEL))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("in sequences of 7 tokens; use at most 4096");
     }
 
     @Test

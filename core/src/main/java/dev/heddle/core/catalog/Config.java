@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /// An immutable set of named settings, as in the JSON of a golden file or checkpoint.
@@ -89,10 +90,10 @@ public final class Config {
 
     public double number(String key) {
         Object value = present(key);
-        if (value instanceof Number number) {
+        if (value instanceof Number number && Double.isFinite(number.doubleValue())) {
             return number.doubleValue();
         }
-        throw wrong(key, value, "a number");
+        throw wrong(key, value, "a finite number");
     }
 
     public double number(String key, double otherwise) {
@@ -125,10 +126,10 @@ public final class Config {
 
     public List<Object> list(String key) {
         Object value = present(key);
-        if (value instanceof List<?> list) {
+        if (value instanceof List<?> list && list.stream().noneMatch(Objects::isNull)) {
             return List.copyOf(list);
         }
-        throw wrong(key, value, "a list");
+        throw wrong(key, value, "a list without null");
     }
 
     /// A nested object.
@@ -150,7 +151,8 @@ public final class Config {
     }
 
     private static ConfigException wrong(String key, Object value, String wanted) {
-        return new ConfigException("config: '" + key + "' is " + value + "; it must be " + wanted);
+        return new ConfigException(
+                "config: '" + key + "' is " + abbreviate(String.valueOf(value)) + "; it must be " + wanted);
     }
 
     /// The settings as a JSON object on one line.

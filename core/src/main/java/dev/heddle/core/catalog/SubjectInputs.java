@@ -20,12 +20,38 @@ public final class SubjectInputs {
     /// @throws InputException if it is missing
     /// @throws ShapeException if it has other axes or is not floating
     public static Tensor tensor(Map<String, Tensor> inputs, String name, int rank) {
+        Tensor input = present(inputs, name);
+        if (input.rank() != rank || !input.dtype().isFloating()) {
+            throw new ShapeException("input " + name + ": found " + input + "; " + rank + " floating axes are needed");
+        }
+        return input;
+    }
+
+    /// The input of this name, of any axes.
+    ///
+    /// @throws InputException if it is missing
+    /// @throws ShapeException if it is not floating
+    public static Tensor floating(Map<String, Tensor> inputs, String name) {
+        return tensor(inputs, name, present(inputs, name).rank());
+    }
+
+    /// The input of this name, of whole numbers.
+    ///
+    /// @param rank axes it must have
+    /// @throws InputException if it is missing
+    /// @throws ShapeException if it has other axes or is not I32
+    public static Tensor integers(Map<String, Tensor> inputs, String name, int rank) {
+        Tensor input = present(inputs, name);
+        if (input.rank() != rank || input.dtype() != DType.I32) {
+            throw new ShapeException("input " + name + ": found " + input + "; " + rank + " axes of I32 are needed");
+        }
+        return input;
+    }
+
+    private static Tensor present(Map<String, Tensor> inputs, String name) {
         Tensor input = inputs.get(name);
         if (input == null) {
             throw new InputException("input " + name + ": missing; inputs given: " + inputs.keySet());
-        }
-        if (input.rank() != rank || !input.dtype().isFloating()) {
-            throw new ShapeException("input " + name + ": found " + input + "; " + rank + " floating axes are needed");
         }
         return input;
     }

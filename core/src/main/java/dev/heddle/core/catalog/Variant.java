@@ -69,7 +69,15 @@ public final class Variant {
     ///
     /// @throws ConfigException if a key is unknown, missing or out of range
     public Subject build(Config config, Seed seed) {
-        return facts.factory.apply(schema().complete(id(), config), seed);
+        Config complete = schema().complete(id(), config);
+        try {
+            return facts.factory.apply(complete, seed);
+        } catch (ArithmeticException e) {
+            // Sizes are multiplied exactly wherever a layer derives one from others.
+            throw new ConfigException(
+                    id() + ": sizes of the config multiply to more than " + Integer.MAX_VALUE + "; use smaller ones",
+                    e);
+        }
     }
 
     /// The choice that makes a stack of the given sizes use this variant; null if a stack cannot.

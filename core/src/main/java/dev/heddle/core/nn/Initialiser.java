@@ -1,5 +1,6 @@
 package dev.heddle.core.nn;
 
+import dev.heddle.core.kernel.Native;
 import dev.heddle.core.ops.Arithmetic;
 import dev.heddle.core.tensor.DType;
 import dev.heddle.core.tensor.Seed;
@@ -41,10 +42,10 @@ public interface Initialiser {
 
     private static Tensor draw(Shape shape, Seed seed, ToDoubleFunction<RandomGenerator> distribution) {
         RandomGenerator random = seed.generator();
-        float[] values = new float[Math.toIntExact(shape.elements())];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) distribution.applyAsDouble(random);
+        Tensor values = Tensor.uninitialised(DType.F32, shape);
+        for (long i = 0; i < shape.elements(); i++) {
+            Native.setFloat(values.address() + i * Float.BYTES, (float) distribution.applyAsDouble(random));
         }
-        return Tensor.of(values, shape.toArray());
+        return values;
     }
 }

@@ -24,7 +24,7 @@ public final class LayerNorm extends Norm {
 
     static void checkNorm(int width, double eps) {
         if (width < 1) {
-            throw new ConfigException("norm: width " + width + " is less than 1");
+            throw new ConfigException("norm: width " + width + " is less than 1; use 1 or more");
         }
         if (!(eps >= 0)) {
             throw new ConfigException("norm: eps " + eps + " is not a number of 0 or more; use for example 1e-5");

@@ -20,6 +20,8 @@ import java.util.TreeSet;
 /// A module is immutable in structure after construction. A parameter or child that is registered twice (a tied
 /// embedding) is one parameter: it appears once, under its first name.
 public abstract class Module {
+    private static final int NAMED = 8;
+
     private final Map<String, Parameter> own = new LinkedHashMap<>();
     private final Map<String, Module> children = new LinkedHashMap<>();
 
@@ -80,15 +82,7 @@ public abstract class Module {
         parameters.forEach(
                 (name, parameter) -> {
                     Tensor weight = requireNonNull(weights.get(name));
-                    if (!weight.shape().equals(parameter.value().shape())) {
-                        throw new ShapeException(
-                                "weight "
-                                        + name
-                                        + ": found "
-                                        + weight.shape()
-                                        + ", the model needs "
-                                        + parameter.value().shape());
-                    }
+                    parameter.requireFit("weight " + name, weight);
                     parameter.set(
                             weight.dtype() == parameter.value().dtype()
                                     ? weight.copy()
@@ -99,10 +93,16 @@ public abstract class Module {
     /// Binds parameters to tensors of the same names without copying, so that gradients flow to those.
     ///
     /// @throws ConfigException if names are missing or left over
+    /// @throws ShapeException if a shape differs or a tensor is not floating
     public final void bind(Map<String, Tensor> weights) {
         Map<String, Parameter> parameters = parameters();
         refuseDifferences(parameters.keySet(), weights.keySet());
-        parameters.forEach((name, parameter) -> parameter.bind(requireNonNull(weights.get(name))));
+        parameters.forEach(
+                (name, parameter) -> {
+                    Tensor weight = requireNonNull(weights.get(name));
+                    parameter.requireFit("weight " + name, weight);
+                    parameter.bind(weight);
+                });
     }
 
     private static void refuseDifferences(Set<String> needed, Set<String> found) {
@@ -113,10 +113,17 @@ public abstract class Module {
         if (!missing.isEmpty() || !extra.isEmpty()) {
             throw new ConfigException(
                     "weights: missing "
-                            + missing
+                            + some(missing)
                             + ", not known "
-                            + extra
+                            + some(extra)
                             + "; the names must be exactly those of the model");
         }
+    }
+
+    // A message stays a line, whatever a file holds.
+    private static String some(Set<String> names) {
+        return names.size() <= NAMED
+                ? names.toString()
+                : names.stream().limit(NAMED).toList() + " and " + (names.size() - NAMED) + " more";
     }
 }

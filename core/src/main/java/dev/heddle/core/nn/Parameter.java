@@ -26,11 +26,19 @@ public final class Parameter {
 
     /// Replaces the value by a tensor that may have been computed from others: gradients then flow to those.
     ///
-    /// @throws ShapeException if the shape is another
+    /// @throws ShapeException if the shape is another, or it is not floating
     public void bind(Tensor computed) {
-        if (!computed.shape().equals(value.shape())) {
-            throw new ShapeException("parameter: " + computed.shape() + " does not fit " + value.shape());
-        }
+        requireFit("parameter", computed);
         value = computed;
+    }
+
+    /// Refuses a tensor that cannot be the value.
+    ///
+    /// @param name what the tensor is called
+    void requireFit(String name, Tensor tensor) {
+        if (!tensor.shape().equals(value.shape()) || !tensor.dtype().isFloating()) {
+            throw new ShapeException(
+                    name + ": found " + tensor + "; the model needs floating numbers of shape " + value.shape());
+        }
     }
 }

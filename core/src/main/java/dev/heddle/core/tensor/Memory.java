@@ -50,13 +50,17 @@ public final class Memory {
 
     /// A block of at least `bytes`, owned by the current scope or, outside any, by the garbage collector.
     static Buffer allocate(long bytes) {
-        Block block = take(sizeClass(bytes));
+        Scope scope = Scope.current();
+        long size = sizeClass(bytes);
+        if (scope != null) {
+            scope.admit(size);
+        }
+        Block block = take(size);
         LIVE.addAndGet(block.bytes);
         if (POISON) {
             Native.ALL.asSlice(block.address, block.bytes).fill((byte) 0xFF);
         }
         Buffer buffer = new Buffer(block.address, new Lease(block, new AtomicBoolean()));
-        Scope scope = Scope.current();
         if (scope == null) {
             handToCollector(buffer);
         } else {

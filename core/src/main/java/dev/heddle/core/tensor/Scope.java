@@ -1,5 +1,7 @@
 package dev.heddle.core.tensor;
 
+import dev.heddle.core.error.HeddleException;
+
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
@@ -24,6 +26,14 @@ public final class Scope implements AutoCloseable {
     private final List<Memory.Buffer> owned = new ArrayList<>();
     private long bytes;
     private long peak;
+    private @Nullable Limit limit;
+
+    /// What a scope may hold while some work runs.
+    ///
+    /// @param bytes of tensors, those counted that it held before
+    /// @param refusal the error to throw rather than hold more
+    /// @param outer the limit that this one is inside of
+    private record Limit(long bytes, Supplier<? extends HeddleException> refusal, @Nullable Limit outer) {}
 
     private Scope(@Nullable Scope parent) {
         this.parent = parent;
@@ -45,6 +55,25 @@ public final class Scope implements AutoCloseable {
             return work.get();
         } finally {
             CURRENT.set(scope);
+        }
+    }
+
+    /// Runs `work` with no more than `bytes` of new tensors at once: for sizes that an untrusted file asks for. What would
+    /// exceed it is refused before it is allocated. Tensors made [#outside] scopes do not count.
+    ///
+    /// @param refusal the error to throw then
+    /// @throws IllegalStateException if no scope is open on this thread
+    public static <T> T within(long bytes, Supplier<? extends HeddleException> refusal, Supplier<T> work) {
+        Scope scope = CURRENT.get();
+        if (scope == null) {
+            throw new IllegalStateException("scope: none is open to be limited; open one");
+        }
+        Limit outer = scope.limit;
+        scope.limit = new Limit(scope.bytes + bytes, refusal, outer);
+        try {
+            return work.get();
+        } finally {
+            scope.limit = outer;
         }
     }
 
@@ -75,6 +104,17 @@ public final class Scope implements AutoCloseable {
     /// The most bytes that tensors of this scope and of those opened inside it have held at once.
     public long peakBytes() {
         return peak;
+    }
+
+    /// Refuses a block that this scope or one around it may not hold.
+    void admit(long more) {
+        for (Scope scope = this; scope != null; scope = scope.parent) {
+            for (Limit each = scope.limit; each != null; each = each.outer) {
+                if (more > each.bytes - scope.bytes) {
+                    throw each.refusal.get();
+                }
+            }
+        }
     }
 
     void own(Memory.Buffer buffer) {

@@ -16,6 +16,9 @@ import java.util.Arrays;
 /// Operations are the static methods of `dev.heddle.core.ops`; ND4J arrays come and go through
 /// `dev.heddle.core.nd4j.Nd4jBridge` without a copy.
 public final class Tensor {
+    // No machine has as many bytes, and products with an element's size stay far from overflow.
+    private static final long MOST_ELEMENTS = 1L << 48;
+
     private final Memory.Buffer buffer;
     private final long offset;
     private final Shape shape;
@@ -32,7 +35,13 @@ public final class Tensor {
     }
 
     /// A tensor whose contents are whatever the memory held: every element must be written before it is read.
+    ///
+    /// @throws ShapeException if its bytes cannot be counted
     public static Tensor uninitialised(DType dtype, Shape shape) {
+        if (shape.elements() > MOST_ELEMENTS) {
+            throw new ShapeException(
+                    "tensor: " + shape + " has more elements than memory; use at most " + MOST_ELEMENTS);
+        }
         return new Tensor(Memory.allocate(shape.elements() * dtype.bytes()), 0, shape, dtype, null);
     }
 
