@@ -118,7 +118,7 @@ public final class Sinusoidal extends EmbeddingPosition {
 
     /// The rows of the table, `[count, D]`.
     ///
-    /// @throws InputException if a position is negative
+    /// @throws dev.heddle.core.error.InputException if a position is negative
     public Tensor rows(Positions positions, DType dtype) {
         positions.requireCounted();
         return table.rows(positions, dtype);
