@@ -205,14 +205,21 @@ final class Report {
         return String.format(Locale.ROOT, "%." + decimals + "f", value);
     }
 
+    // The JVMs that measured had the module of vectors; this one may lack it, and then does not know.
+    private static String kernels() {
+        return ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()
+                ? ", kernels: " + KernelProvider.description()
+                : "";
+    }
+
     /// The table in Markdown, with machine, command and date.
     String markdown(String commandLine) {
         StringBuilder text = new StringBuilder();
         text.append("`./heddle bench ").append(commandLine).append("`, ");
         text.append(LocalDate.now(ZoneOffset.UTC)).append("; ");
         text.append(System.getProperty("os.name")).append(' ').append(System.getProperty("os.arch")).append(", ");
-        text.append(Parallel.threads()).append(" threads, Java ").append(Runtime.version()).append(", kernels: ");
-        text.append(KernelProvider.description());
+        text.append(Parallel.threads()).append(" threads, Java ").append(Runtime.version());
+        text.append(kernels());
         text.append(rounds() > 1 ? "; medians of " + rounds() + " rounds.\n\n" : ".\n\n");
         text.append("| ").append(String.join(" | ", headings())).append(" |\n");
         text.append("|---|---|---:|---|---|").append("---:|".repeat(headings().size() - 5)).append("\n");
