@@ -145,25 +145,18 @@ final class BackwardTile {
     /// @param slot the place of the keys' gradients
     /// @return the multiply-adds done
     long visit(int tile, int slot) {
-        int query = i0 + pass.offset;
-        int k0 = tile * TILE;
-        int k1 = Math.min(k0 + TILE, pass.keys);
-        Tile kind = pass.pattern.tile(h, query, query + count, k0, k1);
-        if (kind == Tile.EMPTY) {
-            return 0;
-        }
-        boolean masked = kind == Tile.PARTIAL || pass.call.mask() != null || k1 - k0 < TILE;
-        if (masked && !w.bits.fill(pass, kind, b, h, i0, count, k0)) {
+        Tile allowed = w.bits.look(pass, b, h, i0, count, tile);
+        if (allowed == Tile.EMPTY) {
             return 0;
         }
         Arrays.fill(w.p, 0, rows * TILE, 0);
         Arrays.fill(w.dt, 0, rows * TILE, 0);
-        if (masked) {
+        if (allowed == Tile.PARTIAL) {
             return pairsMasked(tile) + gradientsMasked(tile, slot);
         }
         long done = products(0, rows, tile, 0, TILE);
         for (int r = 0; r < count; r++) {
-            pairs(r, k0, -1L, 0, TILE);
+            pairs(r, tile * TILE, -1L, 0, TILE);
         }
         return done + gradients(tile, slot);
     }

@@ -60,11 +60,6 @@ final class Pass {
         return gathered == null;
     }
 
-    /// Whether this pass alone sees every query of every head.
-    boolean coversAll() {
-        return queries == shape.queries() && heads.length == shape.heads();
-    }
-
     /// The token at a place of the queries, from 0.
     int query(int place) {
         return gathered == null ? place : gathered.query(place) - shape.offset();

@@ -12,8 +12,22 @@ final class RowBits {
         this.rows = new long[rows];
     }
 
-    /// Computes the words of `count` places of queries from `i0` and of keys from `k0`; false if no pair is allowed.
-    boolean fill(Pass pass, Tile kind, int b, int h, int i0, int count, int k0) {
+    /// What is allowed of `count` places of queries from `i0` and of a tile of keys, by the pattern, the mask and the end of
+    /// the keys. The words are computed only where that is `PARTIAL`.
+    Tile look(Pass pass, int b, int h, int i0, int count, int tile) {
+        int query = i0 + pass.offset;
+        int k0 = tile * PackedTiles.TILE;
+        int k1 = Math.min(k0 + PackedTiles.TILE, pass.keys);
+        Tile kind = pass.pattern.tile(h, query, query + count, k0, k1);
+        boolean whole = kind == Tile.FULL && pass.call.mask() == null && k1 - k0 == PackedTiles.TILE;
+        if (kind == Tile.EMPTY || whole) {
+            return kind;
+        }
+        return fill(pass, kind, b, h, i0, count, k0) ? Tile.PARTIAL : Tile.EMPTY;
+    }
+
+    // False if no pair is allowed.
+    private boolean fill(Pass pass, Tile kind, int b, int h, int i0, int count, int k0) {
         int query = i0 + pass.offset;
         int keys = Math.min(PackedTiles.TILE, pass.keys - k0);
         PairMask mask = pass.call.mask();

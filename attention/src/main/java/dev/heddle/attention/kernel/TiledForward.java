@@ -133,21 +133,14 @@ final class TiledForward {
     }
 
     private long visit(Work w, int b, int h, int i0, int count, int rows, int tile) {
-        int query = i0 + pass.offset;
-        int k0 = tile * TILE;
-        int k1 = Math.min(k0 + TILE, pass.keys);
-        Tile kind = pass.pattern.tile(h, query, query + count, k0, k1);
-        if (kind == Tile.EMPTY) {
-            return 0;
-        }
-        boolean masked = kind == Tile.PARTIAL || call.mask() != null || k1 - k0 < TILE;
-        if (masked && !w.bits.fill(pass, kind, b, h, i0, count, k0)) {
+        Tile allowed = w.bits.look(pass, b, h, i0, count, tile);
+        if (allowed == Tile.EMPTY) {
             return 0;
         }
         int group = h / shape.group();
         keys.require(b, group, tile);
         values.require(b, group, tile);
-        if (masked) {
+        if (allowed == Tile.PARTIAL) {
             return visitMasked(w, b, h, i0, rows, tile);
         }
         return allowed(w, b, h, i0, 0, rows, tile);
