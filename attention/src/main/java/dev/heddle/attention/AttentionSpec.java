@@ -19,6 +19,8 @@ import java.util.function.Consumer;
 
 /// What attention is made from; immutable, every choice makes a new one.
 public final class AttentionSpec implements TokenMixer.Positionable {
+    private static final int MOST_HEADS_LISTED = 128;
+
     final int heads;
     final int keyValueHeads;
     OptionalInt headWidth = OptionalInt.empty();
@@ -34,8 +36,6 @@ public final class AttentionSpec implements TokenMixer.Positionable {
     Norm.@Nullable Factory innerNorm;
     Linear.Factory linear = Dense::new;
     Initialiser initialiser = Initialiser.normal(0.02);
-
-    private static final int MOST_HEADS_LISTED = 128;
 
     AttentionSpec(int heads, int keyValueHeads) {
         if (heads < 1) {

@@ -22,8 +22,7 @@ import java.util.List;
 /// Nothing is known about single files: whatever sizes and options one has, the variant is built from its config.
 public final class Golden {
     // What a run may hold: the square of a sequence's length for each head in a short file, some hundred activations
-    // for
-    // each number in a long one.
+    // for each number in a long one.
     private static final long WORKING_BYTES = 1L << 30;
     private static final long BYTES_PER_ELEMENT = 4096;
 

@@ -77,8 +77,7 @@ public final class BlockCatalog implements CatalogProvider {
     }
 
     // DeepSpeed's fixed layout, unidirectional and causal inside blocks, four blocks to a window: as a pattern it goes
-    // on
-    // for ever, so that no length has to be known beforehand.
+    // on for ever, so that no length has to be known beforehand.
     private static AttentionSpec blockSparsePart(StackSizes sizes) {
         int block = Math.clamp(sizes.context() / 16, 1, 16);
         return Attention.multiHead(sizes.heads()).pattern(Patterns.fixed(4 * block, block, 4));

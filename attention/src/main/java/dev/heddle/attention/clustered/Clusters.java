@@ -10,11 +10,11 @@ import dev.heddle.core.tensor.Tensor;
 /// Which queries belong together. The B·H heads of a batch are counted as rows `r`, and every index below is one into
 /// all rows' queries (`r·L + l`) or clusters (`r·C + c`) at once.
 final class Clusters {
+    private static final int MOST_CLUSTERS = 4096;
+
     private final Shape heads;
     private final int clusters;
     private final int length;
-    private static final int MOST_CLUSTERS = 4096;
-
     private final int[] counts;
     private final int[] sorted;
     private final Tensor membership;

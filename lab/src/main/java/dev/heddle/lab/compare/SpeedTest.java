@@ -93,17 +93,17 @@ final class SpeedTest {
     // The first tokens of a longer cache take paths that are not compiled yet: what counts are the last ones.
     private LengthPoint decode(Tensor prompt, double prefillSpeed, long peak) {
         int length = prompt.dim(1);
-        decode(length);
+        decodingSeconds(length);
         double[] seconds;
         long end = System.nanoTime() + (long) (1e9 * SHARE * warmUpSeconds);
         do {
-            seconds = decode(length);
+            seconds = decodingSeconds(length);
         } while (System.nanoTime() < end);
         return new LengthPoint(length, prefillSpeed, 1 / median(seconds), peak, cacheBytes(length));
     }
 
     // One token at a time at the very end of the length, so that a model with a limit is measured at it.
-    private double[] decode(int length) {
+    private double[] decodingSeconds(int length) {
         int read = Math.max(1, length - DECODES);
         double[] seconds = new double[length - read];
         try (Scope _ = Scope.open()) {
